@@ -1,0 +1,403 @@
+//! What a scan carries from one element to the next, for each mode: the *accumulator*.
+//!
+//! Kernels are written once over [`Accumulate`]; a family below is one mode (and, for integers, one
+//! way to meet an overflow). The first element of a line becomes the accumulator itself ([`first`]):
+//! it is not combined with an identity.
+//!
+//! The carry that callers hold is the accumulator in the form that the interface defines; only where
+//! that differs from the accumulator do `import` and `export` do anything.
+//!
+//! [`first`]: Accumulate::first
+#![forbid(unsafe_code)]
+
+use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
+use crate::op::{Combine, Overflowing, Prod, Sum};
+use crate::pair::{Ieee, Narrow, Pair, complex_times};
+use std::marker::PhantomData;
+
+/// The state of a scan along one line.
+pub trait Accumulate: 'static {
+    /// The computing type.
+    type T: Elem;
+    /// The accumulator.
+    type Acc: Copy + Send + Sync + 'static;
+    /// The carry as callers hold it.
+    type Carry: Copy + 'static;
+    /// What an exclusive scan shows first.
+    const IDENTITY: Self::T;
+    /// The accumulator after the first element.
+    fn first(x: Self::T) -> Self::Acc;
+    /// The accumulator after one more element.
+    fn step(acc: Self::Acc, x: Self::T) -> Self::Acc;
+    /// The result to show.
+    fn value(acc: Self::Acc) -> Self::T;
+    /// Two accumulators, of what comes first and of what comes second.
+    fn merge(first: Self::Acc, second: Self::Acc) -> Self::Acc;
+    /// A caller's carry.
+    fn import(carry: Self::Carry) -> Self::Acc;
+    /// The carry for the caller.
+    fn export(acc: Self::Acc) -> Self::Carry;
+}
+
+/// One operation after the other, in the computing type; integers wrap.
+pub struct Plain<O, T>(PhantomData<(O, T)>);
+
+impl<O: Combine<T>, T: Elem> Accumulate for Plain<O, T> {
+    type T = T;
+    type Acc = T;
+    type Carry = T;
+    const IDENTITY: T = O::IDENTITY;
+    #[inline(always)]
+    fn first(x: T) -> T {
+        x.canonical()
+    }
+    #[inline(always)]
+    fn step(acc: T, x: T) -> T {
+        O::combine(acc, x)
+    }
+    #[inline(always)]
+    fn value(acc: T) -> T {
+        acc
+    }
+    #[inline(always)]
+    fn merge(first: T, second: T) -> T {
+        O::combine(first, second)
+    }
+    #[inline(always)]
+    fn import(carry: T) -> T {
+        carry.canonical()
+    }
+    #[inline(always)]
+    fn export(acc: T) -> T {
+        acc
+    }
+}
+
+/// Integers that stop at the ends of their range.
+pub struct Saturating<O, T>(PhantomData<(O, T)>);
+
+impl<O: Overflowing<T>, T: Elem> Accumulate for Saturating<O, T> {
+    type T = T;
+    type Acc = T;
+    type Carry = T;
+    const IDENTITY: T = O::IDENTITY;
+    #[inline(always)]
+    fn first(x: T) -> T {
+        x
+    }
+    #[inline(always)]
+    fn step(acc: T, x: T) -> T {
+        O::saturating(acc, x)
+    }
+    #[inline(always)]
+    fn value(acc: T) -> T {
+        acc
+    }
+    #[inline(always)]
+    fn merge(first: T, second: T) -> T {
+        O::saturating(first, second)
+    }
+    #[inline(always)]
+    fn import(carry: T) -> T {
+        carry
+    }
+    #[inline(always)]
+    fn export(acc: T) -> T {
+        acc
+    }
+}
+
+/// A value as the pair that carries have in compensated mode, for operations that have no error.
+pub trait AsPair: Elem {
+    /// The type of the pair's two numbers.
+    type Part: Copy + 'static;
+    /// The value with error 0.
+    fn to_pair(self) -> Pair<Self::Part>;
+    /// The value that a pair stands for.
+    fn from_pair(pair: Pair<Self::Part>) -> Self;
+}
+
+macro_rules! exact_pairs {
+    ($($t:ty),*) => { $(
+        impl AsPair for $t {
+            type Part = $t;
+            #[inline(always)]
+            fn to_pair(self) -> Pair<$t> {
+                Pair { value: self, error: <$t as CastFrom<u8>>::cast_from(0) }
+            }
+            #[inline(always)]
+            fn from_pair(pair: Pair<$t>) -> $t {
+                pair.value
+            }
+        }
+    )* };
+}
+exact_pairs!(i8, i16, i32, i64, u8, u16, u32, u64, crate::elem::Bool);
+
+macro_rules! float_pairs {
+    ($($t:ty),*) => { $(
+        impl AsPair for $t {
+            type Part = $t;
+            #[inline(always)]
+            fn to_pair(self) -> Pair<$t> {
+                Pair::exact(self)
+            }
+            #[inline(always)]
+            fn from_pair(pair: Pair<$t>) -> $t {
+                pair.normalised().value
+            }
+        }
+    )* };
+}
+float_pairs!(f32, f64);
+
+macro_rules! narrow_pairs {
+    ($($t:ty),*) => { $(
+        impl AsPair for $t {
+            type Part = f32;
+            #[inline(always)]
+            fn to_pair(self) -> Pair<f32> {
+                Pair::exact(self.to_f32())
+            }
+            #[inline(always)]
+            fn from_pair(pair: Pair<f32>) -> $t {
+                <$t>::narrow(pair.normalised())
+            }
+        }
+    )* };
+}
+narrow_pairs!(F16, Bf16);
+
+/// Compensated mode for the operations that have no error: the plain scan, with pairs as carries.
+pub struct Errorless<A>(PhantomData<A>);
+
+impl<A: Accumulate<Acc = <A as Accumulate>::T>> Accumulate for Errorless<A>
+where
+    A::T: AsPair,
+{
+    type T = A::T;
+    type Acc = A::T;
+    type Carry = Pair<<A::T as AsPair>::Part>;
+    const IDENTITY: A::T = A::IDENTITY;
+    #[inline(always)]
+    fn first(x: A::T) -> A::T {
+        x.canonical()
+    }
+    #[inline(always)]
+    fn step(acc: A::T, x: A::T) -> A::T {
+        A::step(acc, x)
+    }
+    #[inline(always)]
+    fn value(acc: A::T) -> A::T {
+        acc
+    }
+    #[inline(always)]
+    fn merge(first: A::T, second: A::T) -> A::T {
+        A::merge(first, second)
+    }
+    #[inline(always)]
+    fn import(carry: Self::Carry) -> A::T {
+        A::T::from_pair(carry).canonical()
+    }
+    #[inline(always)]
+    fn export(acc: A::T) -> Self::Carry {
+        acc.to_pair()
+    }
+}
+
+/// An operation on pairs.
+pub trait CombinePairs<F: Ieee> {
+    /// The pair of the results.
+    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F>;
+}
+
+impl<F: Ieee> CombinePairs<F> for Sum {
+    #[inline(always)]
+    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F> {
+        first.plus(second)
+    }
+}
+
+impl<F: Ieee> CombinePairs<F> for Prod {
+    #[inline(always)]
+    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F> {
+        first.times(second)
+    }
+}
+
+/// A computing type with a compensated form of `O`.
+pub trait Compensate<O>: Elem {
+    /// The accumulator, laid out as the carry.
+    type Acc: Copy + Send + Sync + 'static;
+    /// An element, known exactly.
+    fn exact(self) -> Self::Acc;
+    /// The result to show.
+    fn round(acc: Self::Acc) -> Self;
+    /// The operation.
+    fn combine(first: Self::Acc, second: Self::Acc) -> Self::Acc;
+    /// The same number, normalised.
+    fn normalise(acc: Self::Acc) -> Self::Acc;
+}
+
+macro_rules! compensate_real {
+    ($($t:ty),*) => { $(
+        impl<O: CombinePairs<$t>> Compensate<O> for $t {
+            type Acc = Pair<$t>;
+            #[inline(always)]
+            fn exact(self) -> Pair<$t> {
+                Pair::exact(self)
+            }
+            #[inline(always)]
+            fn round(acc: Pair<$t>) -> $t {
+                acc.value
+            }
+            #[inline(always)]
+            fn combine(first: Pair<$t>, second: Pair<$t>) -> Pair<$t> {
+                O::combine(first, second)
+            }
+            #[inline(always)]
+            fn normalise(acc: Pair<$t>) -> Pair<$t> {
+                acc.normalised()
+            }
+        }
+    )* };
+}
+compensate_real!(f32, f64);
+
+macro_rules! compensate_narrow {
+    ($($t:ty),*) => { $(
+        impl<O: CombinePairs<f32>> Compensate<O> for $t {
+            type Acc = Pair<f32>;
+            #[inline(always)]
+            fn exact(self) -> Pair<f32> {
+                Pair::exact(self.widen())
+            }
+            #[inline(always)]
+            fn round(acc: Pair<f32>) -> $t {
+                <$t>::narrow(acc)
+            }
+            #[inline(always)]
+            fn combine(first: Pair<f32>, second: Pair<f32>) -> Pair<f32> {
+                O::combine(first, second)
+            }
+            #[inline(always)]
+            fn normalise(acc: Pair<f32>) -> Pair<f32> {
+                acc.normalised()
+            }
+        }
+    )* };
+}
+compensate_narrow!(F16, Bf16);
+
+/// The two complex numbers of a pair, seen as a complex number of pairs.
+#[inline(always)]
+fn parts<F: Copy>(z: Pair<Complex<F>>) -> Complex<Pair<F>> {
+    Complex {
+        re: Pair {
+            value: z.value.re,
+            error: z.error.re,
+        },
+        im: Pair {
+            value: z.value.im,
+            error: z.error.im,
+        },
+    }
+}
+
+/// The inverse of [`parts`].
+#[inline(always)]
+fn whole<F: Copy>(z: Complex<Pair<F>>) -> Pair<Complex<F>> {
+    Pair {
+        value: Complex {
+            re: z.re.value,
+            im: z.im.value,
+        },
+        error: Complex {
+            re: z.re.error,
+            im: z.im.error,
+        },
+    }
+}
+
+/// An operation on complex numbers whose parts are pairs.
+pub trait CombineComplex<F: Ieee> {
+    /// The result.
+    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>>;
+}
+
+impl<F: Ieee> CombineComplex<F> for Sum {
+    #[inline(always)]
+    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>> {
+        Complex {
+            re: first.re.plus(second.re),
+            im: first.im.plus(second.im),
+        }
+    }
+}
+
+impl<F: Ieee> CombineComplex<F> for Prod {
+    #[inline(always)]
+    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>> {
+        complex_times(first, second)
+    }
+}
+
+macro_rules! compensate_complex {
+    ($($f:ty),*) => { $(
+        impl<O: CombineComplex<$f>> Compensate<O> for Complex<$f> {
+            type Acc = Pair<Complex<$f>>;
+            #[inline(always)]
+            fn exact(self) -> Self::Acc {
+                Pair { value: self, error: Complex { re: 0.0, im: 0.0 } }
+            }
+            #[inline(always)]
+            fn round(acc: Self::Acc) -> Self {
+                acc.value
+            }
+            #[inline(always)]
+            fn combine(first: Self::Acc, second: Self::Acc) -> Self::Acc {
+                whole(O::combine(parts(first), parts(second)))
+            }
+            #[inline(always)]
+            fn normalise(acc: Self::Acc) -> Self::Acc {
+                let z = parts(acc);
+                whole(Complex { re: z.re.normalised(), im: z.im.normalised() })
+            }
+        }
+    )* };
+}
+compensate_complex!(f32, f64);
+
+/// Floats with their rounding error carried along.
+pub struct Compensated<O, T>(PhantomData<(O, T)>);
+
+impl<O: Combine<T>, T: Compensate<O>> Accumulate for Compensated<O, T> {
+    type T = T;
+    type Acc = T::Acc;
+    type Carry = T::Acc;
+    const IDENTITY: T = O::IDENTITY;
+    #[inline(always)]
+    fn first(x: T) -> T::Acc {
+        x.exact()
+    }
+    #[inline(always)]
+    fn step(acc: T::Acc, x: T) -> T::Acc {
+        T::combine(acc, x.exact())
+    }
+    #[inline(always)]
+    fn value(acc: T::Acc) -> T {
+        T::round(acc)
+    }
+    #[inline(always)]
+    fn merge(first: T::Acc, second: T::Acc) -> T::Acc {
+        T::combine(first, second)
+    }
+    #[inline(always)]
+    fn import(carry: T::Acc) -> T::Acc {
+        T::normalise(carry)
+    }
+    #[inline(always)]
+    fn export(acc: T::Acc) -> T::Acc {
+        acc
+    }
+}

@@ -1,0 +1,54 @@
+//! Along: one operation after the other within each row, with the accumulator in a register.
+
+use super::Block;
+use crate::accumulate::Accumulate;
+
+/// Scans every row of the block.
+///
+/// # Safety
+/// As [`super::Run`].
+pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
+    for row in 0..block.rows {
+        // SAFETY: row is one of the block's rows, and has its accumulator.
+        unsafe {
+            let x = block.x.offset(row as isize * block.x_pitch).cast::<A::T>();
+            let out = block
+                .out
+                .offset(row as isize * block.out_pitch)
+                .cast::<A::T>();
+            let slot = block.acc.cast::<A::Acc>().add(row);
+            let started = block.started.then(|| slot.read());
+            slot.write(line::<A, EXCLUSIVE>(x, out, block.len, started));
+        }
+    }
+}
+
+/// Scans `n > 0` contiguous elements and returns the accumulator.
+///
+/// # Safety
+/// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
+#[inline(always)]
+pub unsafe fn line<A: Accumulate, const EXCLUSIVE: bool>(
+    x: *const A::T,
+    out: *mut A::T,
+    n: usize,
+    started: Option<A::Acc>,
+) -> A::Acc {
+    // SAFETY: every index below is below n; an element is read before its place is written.
+    unsafe {
+        let first = x.read_unaligned();
+        let (mut acc, before) = match started {
+            Some(acc) => (A::step(acc, first), A::value(acc)),
+            None => (A::first(first), A::IDENTITY),
+        };
+        out.write_unaligned(if EXCLUSIVE { before } else { A::value(acc) });
+        for i in 1..n {
+            let element = x.add(i).read_unaligned();
+            let before = acc;
+            acc = A::step(acc, element);
+            out.add(i)
+                .write_unaligned(A::value(if EXCLUSIVE { before } else { acc }));
+        }
+        acc
+    }
+}

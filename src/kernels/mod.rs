@@ -1,0 +1,304 @@
+//! Kernels: a scan over contiguous rows of the computing type, written once per idea and
+//! instantiated per operation, type and mode. This is the one place where those become function
+//! pointers.
+//!
+//! A kernel sees a [`Block`]: `rows` rows of `len` contiguous elements, `x_pitch` and `out_pitch`
+//! bytes apart. *Along*, every row is a line and the scan runs within it; *across*, the scan runs from
+//! row to row, and every column is a line. Each line has its accumulator in `acc`.
+//!
+//! Rows may be unaligned. `x` and `out` are the same memory with the same pitch, or do not meet.
+
+mod across;
+mod along;
+mod check;
+
+use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
+use crate::dtype::{DType, Kind};
+use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
+use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
+use crate::tile::Rewrite;
+
+/// How operations may be grouped and what becomes of rounding errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// One operation after the other.
+    #[default]
+    Sequential,
+    /// In a fixed grouping that is faster.
+    Reassociate,
+    /// With the rounding errors carried along.
+    Compensated,
+}
+
+/// What integers do when a result does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Overflow {
+    /// Keep the lower bits.
+    #[default]
+    Wrap,
+    /// Report it and leave the output alone.
+    Check,
+    /// Stop at the end of the range.
+    Saturate,
+}
+
+/// The work of one kernel call.
+pub struct Block {
+    /// The first element of the first row.
+    pub x: *const u8,
+    /// Bytes from one row of `x` to the next.
+    pub x_pitch: isize,
+    /// Where its result goes.
+    pub out: *mut u8,
+    /// Bytes from one row of `out` to the next.
+    pub out_pitch: isize,
+    /// Elements of a row.
+    pub len: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// One accumulator a line, aligned: read if `started`, always written.
+    pub acc: *mut u8,
+    /// Whether the accumulators hold something.
+    pub started: bool,
+}
+
+/// A kernel.
+///
+/// # Safety
+/// The block's rows are addressable, those of `out` for writing, there is at least one row of at
+/// least one element, and `acc` holds an accumulator a line.
+pub type Run = unsafe fn(&Block);
+
+/// Everything that depends on operation, computing type, mode and overflow.
+pub struct Kernel {
+    /// Scans along: inclusive, exclusive.
+    pub along: [Run; 2],
+    /// Scans across: inclusive, exclusive.
+    pub across: [Run; 2],
+    /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
+    /// elements only.
+    pub grid: usize,
+    /// Bytes of an accumulator.
+    pub acc_size: usize,
+    /// Bytes of a caller's carry.
+    pub carry_size: usize,
+    /// Reads a carry (unaligned) into an accumulator.
+    pub import: unsafe fn(*const u8, *mut u8),
+    /// Writes an accumulator as a carry (unaligned); the identity if nothing has started.
+    pub export: unsafe fn(*const u8, bool, *mut u8),
+    /// Writes what stands before the first element; the identity if nothing has started.
+    pub show: unsafe fn(*const u8, bool, *mut u8),
+    /// Combines two carries (unaligned).
+    pub merge: unsafe fn(*const u8, *const u8, *mut u8),
+    /// Replaces NaN by the identity.
+    pub scrub: Rewrite,
+    /// Finds the first overflow, in the integer types.
+    pub check: Option<Check>,
+}
+
+/// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
+/// that is. The accumulator is read if `started` and written.
+pub type Check = unsafe fn(*const u8, *mut u8, usize, *mut u8, bool) -> usize;
+
+unsafe fn import<A: Accumulate>(carry: *const u8, acc: *mut u8) {
+    // SAFETY: a carry and an aligned accumulator.
+    unsafe {
+        acc.cast::<A::Acc>()
+            .write(A::import(carry.cast::<A::Carry>().read_unaligned()))
+    }
+}
+
+unsafe fn export<A: Accumulate>(acc: *const u8, started: bool, carry: *mut u8) {
+    // SAFETY: an aligned accumulator if started, and room for a carry.
+    unsafe {
+        let acc = if started {
+            acc.cast::<A::Acc>().read()
+        } else {
+            A::first(A::IDENTITY)
+        };
+        carry.cast::<A::Carry>().write_unaligned(A::export(acc));
+    }
+}
+
+unsafe fn show<A: Accumulate>(acc: *const u8, started: bool, out: *mut u8) {
+    // SAFETY: an aligned accumulator if started, and room for an element.
+    unsafe {
+        let value = if started {
+            A::value(acc.cast::<A::Acc>().read())
+        } else {
+            A::IDENTITY
+        };
+        out.cast::<A::T>().write_unaligned(value);
+    }
+}
+
+unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
+    // SAFETY: two carries and room for one.
+    unsafe {
+        let first = A::import(first.cast::<A::Carry>().read_unaligned());
+        let second = A::import(second.cast::<A::Carry>().read_unaligned());
+        out.cast::<A::Carry>()
+            .write_unaligned(A::export(A::merge(first, second)));
+    }
+}
+
+unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
+    let (x, tile) = (x.cast::<A::T>(), tile.cast::<A::T>());
+    for i in 0..n {
+        // SAFETY: n contiguous elements on both sides.
+        unsafe {
+            let value = x.add(i).read_unaligned();
+            tile.add(i)
+                .write_unaligned(if value.is_nan() { A::IDENTITY } else { value });
+        }
+    }
+}
+
+/// A family of kernels, one for each accumulator.
+trait Family {
+    const KERNEL: Kernel;
+}
+
+/// The kernels that are written for every accumulator.
+const fn generic<A: Accumulate>() -> Kernel {
+    Kernel {
+        along: [along::run::<A, false>, along::run::<A, true>],
+        across: [across::run::<A, false>, across::run::<A, true>],
+        grid: 1,
+        acc_size: size_of::<A::Acc>(),
+        carry_size: size_of::<A::Carry>(),
+        import: import::<A>,
+        export: export::<A>,
+        show: show::<A>,
+        merge: merge::<A>,
+        scrub: scrub::<A>,
+        check: None,
+    }
+}
+
+impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
+    const KERNEL: Kernel = generic::<Self>();
+}
+
+impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
+    const KERNEL: Kernel = generic::<Self>();
+}
+
+impl<A: Accumulate> Family for Errorless<A>
+where
+    Errorless<A>: Accumulate,
+{
+    const KERNEL: Kernel = generic::<Self>();
+}
+
+impl<O: Combine<T>, T: Compensate<O>> Family for Compensated<O, T> {
+    const KERNEL: Kernel = generic::<Self>();
+}
+
+/// Integer kernels that can also look for an overflow.
+struct Checked<A>(std::marker::PhantomData<A>);
+
+impl<O: Overflowing<T>, T: Elem> Family for Checked<Plain<O, T>> {
+    const KERNEL: Kernel = Kernel {
+        check: Some(check::run::<O, T>),
+        ..Plain::<O, T>::KERNEL
+    };
+}
+
+impl<O: Overflowing<T>, T: Elem> Family for Checked<Errorless<Plain<O, T>>>
+where
+    Errorless<Plain<O, T>>: Accumulate,
+{
+    const KERNEL: Kernel = Kernel {
+        check: Some(check::run::<O, T>),
+        ..Errorless::<Plain<O, T>>::KERNEL
+    };
+}
+
+impl<O: Overflowing<T>, T: Elem> Family for Checked<Errorless<Saturating<O, T>>>
+where
+    Errorless<Saturating<O, T>>: Accumulate,
+{
+    const KERNEL: Kernel = Errorless::<Saturating<O, T>>::KERNEL;
+}
+
+macro_rules! family {
+    ($family:ty) => {
+        Some(const { &<$family as Family>::KERNEL })
+    };
+}
+
+/// The kernels of an operation that computes in every real type.
+macro_rules! real_kernel {
+    ($o:ident, $dtype:expr, $compensated:expr) => {
+        if $compensated {
+            with_real!($dtype, T => family!(Errorless<Plain<$o, T>>), else None)
+        } else {
+            with_real!($dtype, T => family!(Plain<$o, T>), else None)
+        }
+    };
+}
+
+macro_rules! integer_kernel {
+    ($o:ident, $dtype:expr, $overflow:expr, $compensated:expr) => {
+        match ($overflow, $compensated) {
+            (Overflow::Saturate, false) => {
+                with_integer!($dtype, T => family!(Saturating<$o, T>), else None)
+            }
+            (Overflow::Saturate, true) => {
+                with_integer!($dtype, T => family!(Checked<Errorless<Saturating<$o, T>>>), else None)
+            }
+            (_, false) => with_integer!($dtype, T => family!(Checked<Plain<$o, T>>), else None),
+            (_, true) => {
+                with_integer!($dtype, T => family!(Checked<Errorless<Plain<$o, T>>>), else None)
+            }
+        }
+    };
+}
+
+/// Sums and products of floats and complex numbers with their rounding errors.
+macro_rules! compensated_kernel {
+    ($o:ident, $dtype:expr) => {
+        match $dtype {
+            DType::F16 => family!(Compensated<$o, F16>),
+            DType::Bf16 => family!(Compensated<$o, Bf16>),
+            DType::F32 => family!(Compensated<$o, f32>),
+            DType::F64 => family!(Compensated<$o, f64>),
+            DType::C64 => family!(Compensated<$o, Complex<f32>>),
+            DType::C128 => family!(Compensated<$o, Complex<f64>>),
+            _ => None,
+        }
+    };
+}
+
+/// The kernels for a request; `None` if the operation does not compute in the type.
+pub fn kernel(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'static Kernel> {
+    let compensated = mode == Mode::Compensated;
+    match (op, dtype.kind()) {
+        (Op::LogSumExp, Kind::Float) => match dtype {
+            DType::F16 if compensated => family!(Errorless<Plain<LogSumExp, F16>>),
+            DType::Bf16 if compensated => family!(Errorless<Plain<LogSumExp, Bf16>>),
+            DType::F32 if compensated => family!(Errorless<Plain<LogSumExp, f32>>),
+            DType::F64 if compensated => family!(Errorless<Plain<LogSumExp, f64>>),
+            DType::F16 => family!(Plain<LogSumExp, F16>),
+            DType::Bf16 => family!(Plain<LogSumExp, Bf16>),
+            DType::F32 => family!(Plain<LogSumExp, f32>),
+            _ => family!(Plain<LogSumExp, f64>),
+        },
+        (Op::LogSumExp, _) | (Op::Max | Op::Min, Kind::Complex) => None,
+        (Op::Sum, Kind::Integer) => integer_kernel!(Sum, dtype, overflow, compensated),
+        (Op::Prod, Kind::Integer) => integer_kernel!(Prod, dtype, overflow, compensated),
+        (Op::Max, Kind::Integer) => integer_kernel!(Max, dtype, overflow, compensated),
+        (Op::Min, Kind::Integer) => integer_kernel!(Min, dtype, overflow, compensated),
+        (Op::Max, _) => real_kernel!(Max, dtype, compensated),
+        (Op::Min, _) => real_kernel!(Min, dtype, compensated),
+        (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),
+        (Op::Prod, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Prod, dtype),
+        (Op::Sum, Kind::Complex) if dtype == DType::C64 => family!(Plain<Sum, Complex<f32>>),
+        (Op::Sum, Kind::Complex) => family!(Plain<Sum, Complex<f64>>),
+        (Op::Prod, Kind::Complex) if dtype == DType::C64 => family!(Plain<Prod, Complex<f32>>),
+        (Op::Prod, Kind::Complex) => family!(Plain<Prod, Complex<f64>>),
+        (Op::Sum, _) => real_kernel!(Sum, dtype, compensated),
+        (Op::Prod, _) => real_kernel!(Prod, dtype, compensated),
+    }
+}

@@ -1,0 +1,191 @@
+//! The operations: identity and combine, and what they do where an integer overflows.
+//!
+//! `combine(acc, x)` takes the accumulated value on the left. The identity is what an exclusive scan
+//! shows first; it is never combined with an element, because adding +0.0 would turn -0.0 into +0.0,
+//! and multiplying a complex number by 1 can make a NaN of an infinity.
+#![forbid(unsafe_code)]
+
+use crate::elem::{Bf16, Bool, Complex, Elem, F16};
+use crate::logaddexp;
+
+/// The operation of a scan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum Op {
+    /// Addition; in bool, or.
+    Sum,
+    /// Multiplication; in bool, and.
+    Prod,
+    /// The larger; a NaN stays.
+    Max,
+    /// The smaller; a NaN stays.
+    Min,
+    /// The logarithm of the sum of exponentials.
+    LogSumExp,
+}
+
+impl Op {
+    /// The operation with this code, if there is one.
+    #[inline]
+    pub fn from_code(code: i32) -> Option<Op> {
+        Some(match code {
+            1 => Op::Sum,
+            2 => Op::Prod,
+            3 => Op::Max,
+            4 => Op::Min,
+            5 => Op::LogSumExp,
+            _ => return None,
+        })
+    }
+
+    /// The name that messages use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Op::Sum => "sum",
+            Op::Prod => "prod",
+            Op::Max => "max",
+            Op::Min => "min",
+            Op::LogSumExp => "logsumexp",
+        }
+    }
+}
+
+/// An operation on one element type.
+pub trait Combine<T: Elem>: 'static {
+    /// What an exclusive scan shows before the first element.
+    const IDENTITY: T;
+    /// The accumulated value and one more element.
+    fn combine(acc: T, x: T) -> T;
+}
+
+/// An operation on integers, where results may not fit.
+pub trait Overflowing<T: Elem>: Combine<T> {
+    /// The result, if it fits.
+    fn checked(acc: T, x: T) -> Option<T>;
+    /// The nearest value to the result.
+    fn saturating(acc: T, x: T) -> T;
+}
+
+/// Addition.
+pub struct Sum;
+/// Multiplication.
+pub struct Prod;
+/// The larger.
+pub struct Max;
+/// The smaller.
+pub struct Min;
+/// The logarithm of the sum of exponentials.
+pub struct LogSumExp;
+
+macro_rules! combine {
+    ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr) => {
+        impl Combine<$t> for $op {
+            const IDENTITY: $t = $identity;
+            #[inline(always)]
+            fn combine($a: $t, $x: $t) -> $t {
+                $result
+            }
+        }
+    };
+}
+
+macro_rules! integers {
+    ($($t:ty),*) => { $(
+        combine!(Sum, $t, 0, |a, x| a.wrapping_add(x));
+        combine!(Prod, $t, 1, |a, x| a.wrapping_mul(x));
+        combine!(Max, $t, <$t>::MIN, |a, x| if a > x { a } else { x });
+        combine!(Min, $t, <$t>::MAX, |a, x| if a < x { a } else { x });
+        integers!(@overflow Sum, $t, checked_add, saturating_add);
+        integers!(@overflow Prod, $t, checked_mul, saturating_mul);
+        integers!(@exact Max, $t);
+        integers!(@exact Min, $t);
+    )* };
+    (@overflow $op:ident, $t:ty, $checked:ident, $saturating:ident) => {
+        impl Overflowing<$t> for $op {
+            #[inline(always)]
+            fn checked(acc: $t, x: $t) -> Option<$t> {
+                acc.$checked(x)
+            }
+            #[inline(always)]
+            fn saturating(acc: $t, x: $t) -> $t {
+                acc.$saturating(x)
+            }
+        }
+    };
+    (@exact $op:ident, $t:ty) => {
+        impl Overflowing<$t> for $op {
+            #[inline(always)]
+            fn checked(acc: $t, x: $t) -> Option<$t> {
+                Some(Self::combine(acc, x))
+            }
+            #[inline(always)]
+            fn saturating(acc: $t, x: $t) -> $t {
+                Self::combine(acc, x)
+            }
+        }
+    };
+}
+integers!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+combine!(Sum, Bool, Bool::new(false), |a, x| Bool::new(
+    a.get() | x.get()
+));
+combine!(Prod, Bool, Bool::new(true), |a, x| Bool::new(
+    a.get() & x.get()
+));
+combine!(Max, Bool, Bool::new(false), |a, x| Bool::new(
+    a.get() | x.get()
+));
+combine!(Min, Bool, Bool::new(true), |a, x| Bool::new(
+    a.get() & x.get()
+));
+
+// Of equal values, the two zeros, the later is kept: a strict comparison gives way to `x`.
+macro_rules! floats {
+    ($($t:ty),*) => { $(
+        combine!(Sum, $t, 0.0, |a, x| a + x);
+        combine!(Prod, $t, 1.0, |a, x| a * x);
+        combine!(Max, $t, <$t>::NEG_INFINITY, |a, x| if a.is_nan() | (a > x) { a } else { x });
+        combine!(Min, $t, <$t>::INFINITY, |a, x| if a.is_nan() | (a < x) { a } else { x });
+    )* };
+}
+floats!(f32, f64);
+combine!(LogSumExp, f64, f64::NEG_INFINITY, |a, x| logaddexp::f64(
+    a, x
+));
+combine!(LogSumExp, f32, f32::NEG_INFINITY, |a, x| logaddexp::f32(
+    a, x
+));
+
+// Every step is done in f32 and rounded to 16 bits. For binary16 an f32 has more than twice the
+// digits, so that rounding twice is rounding once; bfloat16 is defined by these steps.
+macro_rules! half_floats {
+    ($($t:ident, $neg_inf:expr, $inf:expr, $one:expr);*) => { $(
+        combine!(Sum, $t, $t(0), |a, x| $t::from_f32(a.to_f32() + x.to_f32()));
+        combine!(Prod, $t, $t($one), |a, x| $t::from_f32(a.to_f32() * x.to_f32()));
+        combine!(Max, $t, $t($neg_inf), |a, x| {
+            if a.is_nan() | (a.to_f32() > x.to_f32()) { a } else { x }
+        });
+        combine!(Min, $t, $t($inf), |a, x| {
+            if a.is_nan() | (a.to_f32() < x.to_f32()) { a } else { x }
+        });
+        combine!(LogSumExp, $t, $t($neg_inf), |a, x| {
+            $t::from_f32(logaddexp::f32(a.to_f32(), x.to_f32()))
+        });
+    )* };
+}
+half_floats!(F16, 0xfc00, 0x7c00, 0x3c00; Bf16, 0xff80, 0x7f80, 0x3f80);
+
+macro_rules! complexes {
+    ($($f:ty),*) => { $(
+        combine!(Sum, Complex<$f>, Complex { re: 0.0, im: 0.0 }, |a, x| Complex {
+            re: a.re + x.re,
+            im: a.im + x.im,
+        });
+        combine!(Prod, Complex<$f>, Complex { re: 1.0, im: 0.0 }, |a, x| Complex {
+            re: a.re * x.re - a.im * x.im,
+            im: a.re * x.im + a.im * x.re,
+        });
+    )* };
+}
+complexes!(f32, f64);

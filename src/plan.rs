@@ -1,0 +1,632 @@
+//! From a request to a plan, or to the reason why not: the last place that may fail for what the
+//! caller asked.
+//!
+//! The dimensions other than the scanned axis are sorted by stride and merged where they can be. One
+//! of them, the *line dimension*, is walked together with the axis in two-dimensional blocks; the
+//! rest, `outer`, in a plain count. A flattened axis that does not merge into one stride stays a list
+//! of dimensions (`axis_dims`).
+//!
+//! What a plan promises, and SAFETY comments elsewhere cite:
+//!
+//! 1. Every element address that is formed from the plan's pointers, with indices below the plan's
+//!    extents times its strides, lies in the byte range of its array, which is addressable.
+//! 2. No two elements of the output meet.
+//! 3. The output and the input are disjoint, or the same elements at the same addresses, or the plan
+//!    is `staged`: then the input is copied before anything is written.
+//! 4. Carries out are disjoint from the input, the output and the carries in, or the same buffer as
+//!    the carries in.
+//! 5. The product of all extents fits `isize`.
+#![forbid(unsafe_code)]
+
+use crate::dtype::{DType, Kind};
+use crate::kernels::{self, Check, Kernel, Mode, Overflow};
+use crate::op::Op;
+use crate::status::Error;
+use crate::tile::{self, Convert, Fit, Rewrite};
+use crate::view::{self, Extents, MAX_NDIM, Range};
+use arrayvec::ArrayVec;
+
+/// Elements of a tile. A line is cut at multiples of this, so every kernel's grid divides it.
+pub const TILE: usize = 1024;
+
+/// Bytes for the accumulators of one block.
+pub const ACCUMULATORS: usize = 16 << 10;
+
+/// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
+/// spread over threads and to look at the clock in between.
+const UNIT: usize = 1 << 16;
+
+/// The axis that stands for the flattened array.
+pub const FLATTEN: i32 = i32::MIN;
+
+/// What a NaN among the elements does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Nan {
+    /// It is an element like any other.
+    #[default]
+    Propagate,
+    /// It counts as the identity.
+    Identity,
+    /// It counts as the identity, and the result in its place is NaN.
+    Skip,
+}
+
+/// An array as the caller describes it.
+#[derive(Clone, Copy)]
+pub struct Operand<'a, P> {
+    /// The first element.
+    pub pointer: P,
+    /// The type of the elements.
+    pub dtype: DType,
+    /// Bytes from one element to the next, per dimension; C-contiguous if there are none.
+    pub strides: Option<&'a [i64]>,
+}
+
+/// A caller's carries: address and number.
+#[derive(Clone, Copy, Debug)]
+pub struct Carries<P> {
+    /// The first carry.
+    pub pointer: P,
+    /// How many there are.
+    pub len: usize,
+}
+
+/// What a caller may choose.
+#[derive(Clone, Copy, Default)]
+pub struct Options {
+    /// Leave out the element itself.
+    pub exclusive: bool,
+    /// From the last element to the first.
+    pub reverse: bool,
+    /// Show the starting value as well.
+    pub initial: bool,
+    /// How operations are grouped.
+    pub mode: Mode,
+    /// What a NaN does.
+    pub nan: Nan,
+    /// What an integer overflow does.
+    pub overflow: Overflow,
+    /// At most this many threads; 0 for the default of the process.
+    pub max_threads: usize,
+    /// What stands before each line.
+    pub carry_in: Option<Carries<*const u8>>,
+    /// Where each line's total goes.
+    pub carry_out: Option<Carries<*mut u8>>,
+}
+
+/// A scan as the caller asks for it.
+pub struct Request<'a> {
+    /// The operation.
+    pub op: Op,
+    /// The computing type.
+    pub dtype: DType,
+    /// The extents of the input.
+    pub shape: &'a [i64],
+    /// The axis, or [`FLATTEN`].
+    pub axis: i32,
+    /// The input.
+    pub x: Operand<'a, *const u8>,
+    /// The output; none if only the totals are wanted.
+    pub out: Option<Operand<'a, *mut u8>>,
+    /// Everything else.
+    pub options: Options,
+}
+
+/// A dimension of a plan: strides of input and output in bytes, and how far apart its lines are
+/// numbered.
+#[derive(Clone, Copy, Debug)]
+pub struct Dim {
+    /// Number of indices.
+    pub extent: usize,
+    /// Stride of the input.
+    pub x: isize,
+    /// Stride of the output.
+    pub out: isize,
+    /// Difference of the line numbers.
+    pub line: usize,
+}
+
+impl Dim {
+    /// The dimension of one index.
+    pub const ONE: Dim = Dim {
+        extent: 1,
+        x: 0,
+        out: 0,
+        line: 0,
+    };
+
+    /// The dimension that holds this one inside `outer`, if they are evenly spaced together.
+    fn merged(self, outer: Dim) -> Option<Dim> {
+        let n = self.extent as isize;
+        let even = outer.x == self.x.wrapping_mul(n)
+            && outer.out == self.out.wrapping_mul(n)
+            && outer.line == self.line.wrapping_mul(self.extent);
+        even.then_some(Dim {
+            extent: self.extent * outer.extent,
+            ..self
+        })
+    }
+}
+
+/// Room for the dimensions of a plan, innermost first; kept apart so that a plan is small to move.
+#[derive(Default)]
+pub struct Dims {
+    outer: ArrayVec<Dim, MAX_NDIM>,
+    axis: ArrayVec<Dim, MAX_NDIM>,
+}
+
+/// The first pass of a checked scan.
+#[derive(Clone)]
+pub struct Checking {
+    /// Combines up to the first overflow.
+    pub combine: Check,
+    /// Converts elements up to the first that does not fit, where that can happen.
+    pub load: Option<Fit>,
+    /// The same for results.
+    pub store: Option<Fit>,
+}
+
+/// What is to be done, down to addresses, strides and functions.
+#[derive(Clone)]
+pub struct Plan<'d> {
+    /// The kernels.
+    pub kernel: &'static Kernel,
+    /// Index of the inclusive or exclusive form of each kernel.
+    pub form: usize,
+    /// The operation, for messages.
+    pub op: Op,
+    /// Whether the scan runs from the last index of the axis to the first.
+    pub reverse: bool,
+    /// Input, computing and output type.
+    pub dtypes: [DType; 3],
+    /// The first element in scan order of line 0.
+    pub x: *const u8,
+    /// Its result; meaningless unless `has_out`.
+    pub out: *mut u8,
+    /// Whether there is an output at all.
+    pub has_out: bool,
+    /// Where line 0's starting value goes, if it is shown on its own.
+    pub initial: Option<*mut u8>,
+    /// The scanned axis in scan order; `x` means nothing if `axis_dims` is not empty.
+    pub axis: Dim,
+    /// The dimensions of a flattened axis, innermost first, if it is not evenly spaced.
+    pub axis_dims: &'d [Dim],
+    /// The line dimension.
+    pub line: Dim,
+    /// All other dimensions, innermost first.
+    pub outer: &'d [Dim],
+    /// Number of lines.
+    pub lines: usize,
+    /// Whether blocks are scanned from row to row, rows being parallel to the line dimension.
+    pub across: bool,
+    /// Lines of a block.
+    pub group: usize,
+    /// Elements along the axis of a block.
+    pub piece: usize,
+    /// Whether the kernel reads the input where it lies.
+    pub direct_x: bool,
+    /// Whether the kernel writes the output where it lies.
+    pub direct_out: bool,
+    /// Whether the input has to be copied first.
+    pub staged: bool,
+    /// From input to computing type.
+    pub load: Convert,
+    /// From computing to output type.
+    pub store: Convert,
+    /// Replaces NaN.
+    pub scrub: Option<Rewrite>,
+    /// Puts NaN back.
+    pub put_back: Option<Rewrite>,
+    /// Carries in: the first, and bytes to the next line's.
+    pub carry_in: Option<(*const u8, usize)>,
+    /// Carries out, one a line.
+    pub carry_out: Option<*mut u8>,
+    /// The checking pass, if one is asked for.
+    pub checking: Option<Checking>,
+    /// At most this many threads; 0 for the default of the process.
+    pub max_threads: usize,
+}
+
+/// Checks the extents and returns the axis as an index, or `None` for the flattened array.
+pub fn check_shape(shape: &[i64], axis: i32) -> Result<Option<usize>, Error> {
+    if let Some(dim) = shape.iter().position(|&extent| extent < 0) {
+        return Err(Error::NegativeExtent {
+            dim,
+            extent: shape[dim],
+        });
+    }
+    let ndim = shape.len() as i32;
+    if axis == FLATTEN || (ndim == 0 && (axis == 0 || axis == -1)) {
+        return Ok(None);
+    }
+    let index = if axis < 0 {
+        axis.wrapping_add(ndim)
+    } else {
+        axis
+    };
+    if (0..ndim).contains(&index) {
+        Ok(Some(index as usize))
+    } else {
+        Err(Error::Axis { axis, ndim })
+    }
+}
+
+/// The number of lines of an array along an axis.
+pub fn line_count(shape: &[i64], axis: i32) -> Result<usize, Error> {
+    let axis = check_shape(shape, axis)?;
+    let shape: Shape = shape.iter().map(|&extent| extent as usize).collect();
+    view::count("x", &shape, 1)?;
+    Ok(lines_of(&shape, axis))
+}
+
+/// Extents, none of them negative.
+type Shape = ArrayVec<usize, MAX_NDIM>;
+
+/// The product of the extents of all dimensions but the axis; 1 for the flattened array.
+fn lines_of(shape: &[usize], axis: Option<usize>) -> usize {
+    let Some(axis) = axis else { return 1 };
+    let others = shape.iter().enumerate().filter(|&(dim, _)| dim != axis);
+    others.map(|(_, &extent)| extent).product()
+}
+
+/// The output as the request describes it, checked.
+struct Output {
+    dims: Extents,
+    range: Range,
+}
+
+impl Output {
+    /// Checks an output of this shape.
+    fn new(out: &Operand<'_, *mut u8>, shape: &[usize]) -> Result<Output, Error> {
+        let size = out.dtype.size();
+        let elements = view::count("out", shape, size)?;
+        let dims = view::resolve(shape, out.strides, size);
+        let range = view::byte_range("out", out.pointer as usize, size, &dims)?;
+        if elements > 0 && out.pointer.is_null() {
+            return Err(Error::NullPointer { what: "out" });
+        }
+        if out.strides.is_some() {
+            view::check_nesting(size, &dims)?;
+        }
+        Ok(Output { dims, range })
+    }
+}
+
+/// The byte range of `len` carries of `size` bytes.
+fn carry_range(field: &'static str, start: usize, len: usize, size: usize) -> Result<Range, Error> {
+    let bytes = len.checked_mul(size);
+    bytes
+        .and_then(|bytes| Range::new(start, bytes))
+        .ok_or(Error::OptionValue {
+            field,
+            value: i64::try_from(len).unwrap_or(i64::MAX),
+        })
+}
+
+/// Checks the lengths of the carries, and that they lie where they may.
+fn check_carries(
+    options: &Options,
+    size: usize,
+    lines: usize,
+    x: Range,
+    out: Range,
+) -> Result<(), Error> {
+    let mut before = None;
+    if let Some(carry) = options.carry_in {
+        if carry.len != 1 && carry.len != lines {
+            let (field, given) = ("carry_in_len", carry.len);
+            return Err(Error::OptionLength {
+                field,
+                given,
+                lines,
+            });
+        }
+        let range = carry_range("carry_in_len", carry.pointer as usize, carry.len, size)?;
+        if range.meets(out) {
+            return Err(Error::Options("carry_in meets out"));
+        }
+        before = Some(range);
+    }
+    if let Some(carry) = options.carry_out {
+        if carry.len != lines {
+            let (field, given) = ("carry_out_len", carry.len);
+            return Err(Error::OptionLength {
+                field,
+                given,
+                lines,
+            });
+        }
+        let range = carry_range("carry_out_len", carry.pointer as usize, carry.len, size)?;
+        if range.meets(x) {
+            return Err(Error::Options("carry_out meets x"));
+        }
+        if range.meets(out) {
+            return Err(Error::Options("carry_out meets out"));
+        }
+        if before.is_some_and(|before| before != range && before.meets(range)) {
+            return Err(Error::Options(
+                "carry_out and carry_in overlap without being the same",
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl<'d> Plan<'d> {
+    /// Checks a request and works out how to do it.
+    pub fn new(request: &Request<'_>, room: &'d mut Dims) -> Result<Plan<'d>, Error> {
+        let Request {
+            op,
+            dtype,
+            x,
+            out,
+            ref options,
+            ..
+        } = *request;
+        let out_dtype = out.map_or(dtype, |out| out.dtype);
+        let kernel = kernels::kernel(op, dtype, options.mode, options.overflow)
+            .ok_or(Error::OpDtype { op, dtype })?;
+        for (from, to) in [(x.dtype, dtype), (dtype, out_dtype)] {
+            if !from.casts_to(to) {
+                return Err(Error::Cast { from, to });
+            }
+        }
+        if options.exclusive && options.initial {
+            let sentence = "CUM_EXCLUSIVE and CUM_INCLUDE_INITIAL do not go together";
+            return Err(Error::Options(sentence));
+        }
+
+        // The arrays on their own.
+        let axis = check_shape(request.shape, request.axis)?;
+        let mut shape: Shape = request
+            .shape
+            .iter()
+            .map(|&extent| extent as usize)
+            .collect();
+        let elements = view::count("x", &shape, x.dtype.size())?;
+        let x_dims = view::resolve(&shape, x.strides, x.dtype.size());
+        let x_range = view::byte_range("x", x.pointer as usize, x.dtype.size(), &x_dims)?;
+        if elements > 0 && x.pointer.is_null() {
+            return Err(Error::NullPointer { what: "x" });
+        }
+        let lines = lines_of(&shape, axis);
+        let n = axis.map_or(elements, |axis| shape[axis]);
+        let n_out = n + options.initial as usize;
+        let output = match (out, axis) {
+            (None, _) => None,
+            (Some(out), None) => Some(Output::new(&out, &[n_out])?),
+            (Some(out), Some(axis)) => {
+                shape[axis] = n_out;
+                let output = Output::new(&out, &shape)?;
+                shape[axis] = n;
+                Some(output)
+            }
+        };
+        let out_range = output
+            .as_ref()
+            .map_or(Range { start: 0, end: 0 }, |out| out.range);
+        check_carries(options, kernel.carry_size, lines, x_range, out_range)?;
+
+        // The dimensions, innermost first, in scan order.
+        let mut plan_x = x.pointer;
+        let mut scanned = Dim {
+            extent: n,
+            ..Dim::ONE
+        };
+        let mut line = 1;
+        let Dims {
+            outer,
+            axis: axis_dims,
+        } = room;
+        for (dim, &(extent, stride)) in x_dims.iter().enumerate().rev() {
+            let mut here = Dim { extent, ..Dim::ONE };
+            if extent > 1 && elements > 0 {
+                here.x = stride as isize;
+            }
+            if axis.is_none_or(|axis| axis == dim) {
+                if options.reverse && elements > 0 {
+                    plan_x = plan_x.wrapping_offset((extent as isize - 1) * here.x);
+                    here.x = -here.x;
+                }
+                push_merging(axis_dims, here);
+            } else {
+                here.line = line;
+                if let Some(output) = &output
+                    && extent > 1
+                    && lines > 0
+                {
+                    here.out = output.dims[dim].1 as isize;
+                }
+                line = line.wrapping_mul(extent);
+                outer.push(here);
+            }
+        }
+        if axis_dims.len() <= 1 {
+            scanned.x = axis_dims.first().map_or(0, |only| only.x);
+            axis_dims.clear();
+        }
+        let mut plan_out = std::ptr::null_mut();
+        let mut initial = None;
+        if let (Some(out), Some(output)) = (out, &output) {
+            plan_out = out.pointer;
+            if n_out > 1 && lines > 0 {
+                scanned.out = output.dims[axis.unwrap_or(0)].1 as isize;
+            }
+            if options.reverse && n_out > 0 {
+                plan_out = plan_out.wrapping_offset((n_out as isize - 1) * scanned.out);
+                scanned.out = -scanned.out;
+            }
+            if options.initial {
+                initial = Some(plan_out);
+                plan_out = plan_out.wrapping_offset(scanned.out);
+            }
+        }
+        // The grouping may depend on the input's layout alone: it needs the elements of a line closer
+        // together than lines are.
+        let nearest = |dim: &Dim| scanned.x.unsigned_abs() <= dim.x.unsigned_abs();
+        let mode = match options.mode {
+            Mode::Reassociate if !outer.iter().all(|dim| dim.extent == 1 || nearest(dim)) => {
+                Mode::Sequential
+            }
+            mode => mode,
+        };
+        let kernel = kernels::kernel(op, dtype, mode, options.overflow)
+            .ok_or(Error::OpDtype { op, dtype })?;
+        sort_and_merge(outer);
+
+        let same_elements = initial.is_none()
+            && axis_dims.is_empty()
+            && x.dtype.size() == out_dtype.size()
+            && plan_x.addr() == plan_out.addr()
+            && scanned.x == scanned.out
+            && outer.iter().all(|dim| dim.x == dim.out);
+        let staged = x_range.meets(out_range) && !same_elements;
+
+        let dtypes = [x.dtype, dtype, out_dtype];
+        let has_nan = dtype.has_nan();
+        let convert = match options.overflow {
+            Overflow::Saturate => tile::convert_clamping,
+            _ => tile::convert,
+        };
+        let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
+        let mut plan = Plan {
+            kernel,
+            form: options.exclusive as usize,
+            op,
+            reverse: options.reverse,
+            dtypes,
+            x: plan_x,
+            out: plan_out,
+            has_out: out.is_some(),
+            initial,
+            axis: scanned,
+            axis_dims,
+            line: Dim::ONE,
+            outer,
+            lines,
+            across: false,
+            group: 1,
+            piece: n.max(1),
+            direct_x: false,
+            direct_out: false,
+            staged,
+            load: convert(x.dtype, dtype),
+            store: convert(dtype, out_dtype),
+            scrub: (has_nan && options.nan != Nan::Propagate).then_some(kernel.scrub),
+            put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(dtype)),
+            carry_in: options.carry_in.map(|carry| {
+                (
+                    carry.pointer,
+                    if carry.len == 1 { 0 } else { kernel.carry_size },
+                )
+            }),
+            carry_out: options.carry_out.map(|carry| carry.pointer),
+            checking: kernel.check.filter(|_| checked).map(|combine| Checking {
+                combine,
+                load: tile::convert_fitting(x.dtype, dtype),
+                store: tile::convert_fitting(dtype, out_dtype),
+            }),
+            max_threads: options.max_threads,
+        };
+        plan.arrange();
+        Ok(plan)
+    }
+
+    /// Picks the line dimension, the direction of the kernels and the size of the blocks.
+    pub fn arrange(&mut self) {
+        let [x_size, size, out_size] = self.dtypes.map(|dtype| dtype.size() as isize);
+        let has_out = self.has_out;
+        let flat = self.axis_dims.is_empty();
+        // The line dimension is the innermost one; it goes to the front of the sorted list.
+        if let Some((first, rest)) = self.outer.split_first() {
+            (self.line, self.outer) = (*first, rest);
+        }
+        let (axis, line) = (self.axis, self.line);
+        let nearer = |line: isize, axis: isize| line.unsigned_abs() < axis.unsigned_abs();
+        self.across = line.extent > 1
+            && axis.extent > 1
+            && flat
+            && nearer(line.x, axis.x)
+            && (!has_out || nearer(line.out, axis.out));
+
+        let [x_step, out_step] = if self.across {
+            [line.x, line.out]
+        } else {
+            [axis.x, axis.out]
+        };
+        let steps = if self.across {
+            line.extent
+        } else {
+            axis.extent
+        };
+        let contiguous = |step: isize, size: isize| steps == 1 || step == size;
+        self.direct_x = self.dtypes[0] == self.dtypes[1]
+            && self.scrub.is_none()
+            && flat
+            && contiguous(x_step, x_size);
+        self.direct_out = has_out
+            && self.dtypes[1] == self.dtypes[2]
+            && self.put_back.is_none()
+            && contiguous(out_step, size);
+        debug_assert!(TILE.is_multiple_of(self.kernel.grid));
+
+        let most = ACCUMULATORS / self.kernel.acc_size;
+        let n = axis.extent.max(1);
+        let (group, piece) = if self.direct_x && self.direct_out {
+            if self.across {
+                (most, n)
+            } else {
+                ((UNIT / n).clamp(1, most), n)
+            }
+        } else if self.across {
+            let group = line.extent.min(TILE);
+            (group, TILE / group)
+        } else {
+            // Where the lines lie closer than the elements of one, a block that is wide both ways
+            // uses whole cache lines on both sides.
+            let apart = |axis: isize, size: isize| n > 1 && axis.abs() != size;
+            let transposed = apart(axis.x, x_size) || (has_out && apart(axis.out, out_size));
+            if transposed && flat && self.kernel.grid == 1 && line.extent > 1 {
+                let group = line.extent.min(32);
+                (group, TILE / group)
+            } else {
+                (TILE / n.min(TILE), n.min(TILE))
+            }
+        };
+        self.group = group.clamp(1, most.min(line.extent.max(1)));
+        self.piece = piece.min(n);
+    }
+
+    /// Elements of the input.
+    pub fn elements(&self) -> u64 {
+        self.axis.extent as u64 * self.lines as u64
+    }
+}
+
+/// Appends a dimension, innermost first, merging it with the last one where that is even.
+fn push_merging(dims: &mut ArrayVec<Dim, MAX_NDIM>, dim: Dim) {
+    if dim.extent == 1 {
+        return;
+    }
+    match dims.last_mut() {
+        Some(last) => match last.merged(dim) {
+            Some(merged) => *last = merged,
+            None => dims.push(dim),
+        },
+        None => dims.push(dim),
+    }
+}
+
+/// Sorts dimensions by the output's stride, then the input's, drops those of one index, and merges
+/// those that are even.
+fn sort_and_merge(dims: &mut ArrayVec<Dim, MAX_NDIM>) {
+    if dims.is_empty() {
+        return;
+    }
+    dims.sort_by_key(|dim| (dim.out.unsigned_abs(), dim.x.unsigned_abs()));
+    let mut merged: ArrayVec<Dim, MAX_NDIM> = ArrayVec::new();
+    for &dim in dims.iter() {
+        push_merging(&mut merged, dim);
+    }
+    *dims = merged;
+}

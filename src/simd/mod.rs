@@ -1,0 +1,100 @@
+//! Instruction sets: which one this processor has, found once per process.
+
+use std::sync::OnceLock;
+
+/// An instruction set for which there are kernels, the more capable the later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Isa {
+    /// Nothing but what the compiler may assume.
+    Scalar,
+    /// Part of every x86-64.
+    Sse2,
+    /// AVX2 with FMA, F16C and BMI2.
+    Avx2,
+    /// AVX-512 F, VL, DQ and BW.
+    Avx512,
+    /// Part of every AArch64.
+    Neon,
+}
+
+impl Isa {
+    /// The instruction sets that this processor may have, the most capable first.
+    pub const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Scalar];
+
+    /// The name at the C interface and in `CUM_ISA`, with its final 0.
+    pub const fn name(self) -> &'static std::ffi::CStr {
+        match self {
+            Isa::Scalar => c"scalar",
+            Isa::Sse2 => c"sse2",
+            Isa::Avx2 => c"avx2",
+            Isa::Avx512 => c"avx512",
+            Isa::Neon => c"neon",
+        }
+    }
+
+    /// Whether this processor has it.
+    pub fn available(self) -> bool {
+        match self {
+            Isa::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Sse2 => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+                    && is_x86_feature_detected!("bmi2")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => {
+                Isa::Avx2.available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => true,
+            #[allow(
+                unreachable_patterns,
+                reason = "which ones are left depends on the target"
+            )]
+            _ => false,
+        }
+    }
+
+    /// The most capable one here that is not above `cap`.
+    pub fn best(cap: Option<Isa>) -> Isa {
+        let allowed = |isa: &Isa| cap.is_none_or(|cap| *isa <= cap);
+        let found = Isa::ALL
+            .into_iter()
+            .filter(allowed)
+            .find(|isa| isa.available());
+        found.unwrap_or(Isa::Scalar)
+    }
+
+    /// The one that this process uses: the best there is, capped by `CUM_ISA`.
+    #[inline]
+    pub fn current() -> Isa {
+        static CURRENT: OnceLock<Isa> = OnceLock::new();
+        *CURRENT.get_or_init(|| {
+            let cap = std::env::var("CUM_ISA").ok();
+            let named = |isa: &Isa| isa.name().to_str().ok() == cap.as_deref();
+            Isa::best(Isa::ALL.into_iter().find(named))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+
+    #[test]
+    fn a_cap_never_raises_the_instruction_set() {
+        let best = Isa::best(None);
+        for cap in Isa::ALL {
+            let capped = Isa::best(Some(cap));
+            assert!(capped <= cap && capped <= best && capped.available());
+        }
+    }
+}
