@@ -726,8 +726,8 @@ pub unsafe extern "C" fn cum_combine(
             value: mode as i64,
         };
         let mode = mode_of(mode).ok_or(wrong)?;
-        let kernel =
-            kernels::kernel(op, dtype, mode, Overflow::Wrap).ok_or(Error::OpDtype { op, dtype })?;
+        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, Overflow::Wrap)
+            .ok_or(Error::OpDtype { op, dtype })?;
         if n == 0 {
             return Ok(());
         }
@@ -776,7 +776,7 @@ pub extern "C" fn cum_result_dtype(op: cum_op, x_dtype: cum_dtype) -> cum_dtype 
         return 0;
     };
     let result = dtype.default_result(op);
-    match kernels::kernel(op, result, Mode::Sequential, Overflow::Wrap) {
+    match kernels::kernel(Isa::current(), op, result, Mode::Sequential, Overflow::Wrap) {
         Some(_) => result.code(),
         None => 0,
     }
@@ -805,7 +805,8 @@ pub extern "C" fn cum_carry_size(dtype: cum_dtype, mode: i32) -> usize {
     let (Some(dtype), Some(mode)) = (DType::from_code(dtype), mode_of(mode)) else {
         return 0;
     };
-    kernels::kernel(Op::Sum, dtype, mode, Overflow::Wrap).map_or(0, |kernel| kernel.carry_size)
+    kernels::kernel(Isa::current(), Op::Sum, dtype, mode, Overflow::Wrap)
+        .map_or(0, |kernel| kernel.carry_size)
 }
 
 /// Bytes of one element; 0 if unknown. Since 0.1.0.

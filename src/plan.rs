@@ -21,6 +21,7 @@
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Check, Kernel, Mode, Overflow};
 use crate::op::Op;
+use crate::simd::Isa;
 use crate::status::Error;
 use crate::tile::{self, Convert, Fit, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
@@ -364,7 +365,7 @@ impl<'d> Plan<'d> {
             ..
         } = *request;
         let out_dtype = out.map_or(dtype, |out| out.dtype);
-        let kernel = kernels::kernel(op, dtype, options.mode, options.overflow)
+        let kernel = kernels::kernel(Isa::current(), op, dtype, options.mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
         for (from, to) in [(x.dtype, dtype), (dtype, out_dtype)] {
             if !from.casts_to(to) {
@@ -470,7 +471,7 @@ impl<'d> Plan<'d> {
             }
             mode => mode,
         };
-        let kernel = kernels::kernel(op, dtype, mode, options.overflow)
+        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
         sort_and_merge(outer);
 

@@ -16,6 +16,7 @@ use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, S
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
+use crate::simd::Isa;
 use crate::tile::Rewrite;
 
 /// How operations may be grouped and what becomes of rounding errors.
@@ -271,8 +272,34 @@ macro_rules! compensated_kernel {
     };
 }
 
-/// The kernels for a request; `None` if the operation does not compute in the type.
-pub fn kernel(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'static Kernel> {
+/// The kernels for a request on an instruction set; `None` if the operation does not compute in the
+/// type.
+///
+/// Every instruction set gives the same bits: [`tuned`] kernels are only faster.
+pub fn kernel(
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
+    overflow: Overflow,
+) -> Option<&'static Kernel> {
+    tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
+}
+
+/// The kernels that are written for an instruction set, where there are any. Each file of them picks
+/// its own.
+fn tuned(
+    _isa: Isa,
+    _op: Op,
+    _dtype: DType,
+    _mode: Mode,
+    _overflow: Overflow,
+) -> Option<&'static Kernel> {
+    None
+}
+
+/// The kernels that run everywhere.
+fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'static Kernel> {
     let compensated = mode == Mode::Compensated;
     match (op, dtype.kind()) {
         (Op::LogSumExp, Kind::Float) => match dtype {
