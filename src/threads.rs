@@ -3,7 +3,7 @@
 
 use crate::environment;
 use crate::nest::{self, Progress, Scratch};
-use crate::plan::Plan;
+use crate::plan::{Plan, ShortLine};
 use crate::status::Error;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -83,6 +83,17 @@ impl Progress for Silent {
     }
 }
 
+/// Does a short line.
+///
+/// # Safety
+/// As [`nest::run_short`].
+#[inline]
+pub unsafe fn run_short(line: &ShortLine) {
+    let _environment = environment::Guard::new();
+    // SAFETY: this function's.
+    unsafe { nest::run_short(line) }
+}
+
 /// Carries out a plan.
 ///
 /// # Safety
@@ -94,10 +105,6 @@ pub unsafe fn run(plan: &Plan, callback: Option<&mut dyn Callback>) -> Result<()
     // SAFETY: this function's.
     unsafe {
         match callback {
-            None if nest::is_single(plan) => {
-                nest::run_single(plan);
-                Ok(())
-            }
             None => run_with(plan, &mut Silent),
             Some(callback) => run_reporting(plan, callback),
         }
