@@ -42,7 +42,7 @@
 //! 4  plan                        the only room that sees types, layout and instruction set together
 //! 3  tile, kernels               move bytes; scan contiguous rows of the computing type
 //! 2  simd                        instruction sets, registers, caches
-//! 1  view, accumulate, pair, elem, dtype, op, logaddexp, status, environment
+//! 1  view, accumulate, pair, elem, dtype, op, logaddexp, status, environment, pool
 //! ```
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -59,6 +59,7 @@ mod nest;
 mod op;
 mod pair;
 mod plan;
+mod pool;
 mod simd;
 mod status;
 mod threads;
