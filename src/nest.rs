@@ -12,7 +12,7 @@
 //! ```
 
 use crate::kernels::Block;
-use crate::plan::{ACCUMULATORS, Dim, Plan, TILE};
+use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine, TILE};
 use crate::status::{Error, OverflowIn};
 use crate::tile::{self, Convert};
 use crate::view::MAX_NDIM;
@@ -96,46 +96,25 @@ fn place(plan: &Plan, unit: usize) -> Place {
     }
 }
 
-/// One line that needs no tiles, the case that small calls are made of.
+/// Does a short line.
 ///
 /// # Safety
-/// The plan's arrays are as its invariants say; it has one line, and reads and writes it directly.
+/// `x` and `out` hold `n` elements, and nobody else writes them.
 #[inline]
-pub unsafe fn run_single(plan: &Plan) {
+pub unsafe fn run_short(line: &ShortLine) {
     let mut acc = MaybeUninit::<[u128; 2]>::uninit();
-    let acc = acc.as_mut_ptr().cast::<u8>();
-    let place = Place {
-        x: plan.x,
-        out: 0,
-        line: 0,
-        lines: 1,
+    let block = Block {
+        x: line.x,
+        x_pitch: 0,
+        out: line.out,
+        out_pitch: 0,
+        len: line.n,
+        rows: 1,
+        acc: acc.as_mut_ptr().cast(),
+        started: false,
     };
-    let started = plan.carry_in.is_some();
-    // SAFETY: 1 and 4 of the plan; two u128 hold the largest accumulator and are aligned for it.
-    unsafe {
-        import(plan, &place, acc);
-        show_initial(plan, &place, acc, started);
-        if plan.axis.extent > 0 {
-            let block = Block {
-                x: plan.x,
-                x_pitch: 0,
-                out: plan.out,
-                out_pitch: 0,
-                len: plan.axis.extent,
-                rows: 1,
-                acc,
-                started,
-            };
-            (plan.kernel.along[plan.form])(&block);
-        }
-        export(plan, &place, acc, started || plan.axis.extent > 0);
-    }
-}
-
-/// Whether [`run_single`] does for a plan.
-#[inline]
-pub fn is_single(plan: &Plan) -> bool {
-    plan.lines == 1 && plan.direct_x && plan.direct_out && !plan.staged && plan.checking.is_none()
+    // SAFETY: this function's; two u128 hold the largest accumulator and are aligned for it.
+    unsafe { (line.kernel.along[0])(&block) }
 }
 
 /// Reads the carries of a group of lines.
