@@ -1,5 +1,9 @@
 //! The scan of a contiguous line by sliding windows, written once for every operation, type and
 //! instruction set; the idea is told in [`super`].
+#![allow(
+    clippy::needless_range_loop,
+    reason = "k is the number of a register in several arrays at once"
+)]
 
 use super::portable;
 use super::{CHUNK, PREFETCH, SHORT, STREAMING};
@@ -267,10 +271,10 @@ unsafe fn held_back<S: Spec, const G: usize>(before: Reg<S>, shown: [Reg<S>; G])
     let mut held = shown;
     for k in 0..G {
         let previous = if k == 0 { before } else { shown[k - 1] };
-        // SAFETY: this function's.
         held[k] = if S::LANES == 1 {
             previous
         } else {
+            // SAFETY: this function's.
             unsafe { S::R::shift(previous, shown[k], size_of::<S::T>()) }
         };
     }

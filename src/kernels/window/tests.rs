@@ -65,7 +65,7 @@ impl Sample for Bool {
     fn sample(kind: usize, random: &mut Random) -> Bool {
         // Any byte but 0 is true; mostly one value, so that or and and do not settle at once.
         let rare = random.below(60) == 0;
-        let byte = if rare == (kind % 2 == 0) {
+        let byte = if rare == kind.is_multiple_of(2) {
             random.next() as u8 | 2
         } else {
             0
