@@ -11,6 +11,7 @@
 mod across;
 mod along;
 mod check;
+mod window;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
 use crate::dtype::{DType, Kind};
@@ -18,6 +19,7 @@ use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
 use crate::tile::Rewrite;
+use window::Reassociated;
 
 /// How operations may be grouped and what becomes of rounding errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -229,6 +231,8 @@ macro_rules! family {
     };
 }
 
+use family;
+
 /// The kernels of an operation that computes in every real type.
 macro_rules! real_kernel {
     ($o:ident, $dtype:expr, $compensated:expr) => {
@@ -272,6 +276,22 @@ macro_rules! compensated_kernel {
     };
 }
 
+/// Sums and products of floats and complex numbers in the fixed grouping; 16-bit floats, which round
+/// at every step, have none.
+macro_rules! reassociated_kernel {
+    ($o:ident, $dtype:expr) => {
+        match $dtype {
+            DType::F16 => family!(Plain<$o, F16>),
+            DType::Bf16 => family!(Plain<$o, Bf16>),
+            DType::F32 => family!(Reassociated<$o, f32>),
+            DType::F64 => family!(Reassociated<$o, f64>),
+            DType::C64 => family!(Reassociated<$o, Complex<f32>>),
+            DType::C128 => family!(Reassociated<$o, Complex<f64>>),
+            _ => None,
+        }
+    };
+}
+
 /// The kernels for a request on an instruction set; `None` if the operation does not compute in the
 /// type.
 ///
@@ -289,13 +309,13 @@ pub fn kernel(
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
 fn tuned(
-    _isa: Isa,
-    _op: Op,
-    _dtype: DType,
-    _mode: Mode,
-    _overflow: Overflow,
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
+    overflow: Overflow,
 ) -> Option<&'static Kernel> {
-    None
+    window::kernel(isa, op, dtype, mode, overflow)
 }
 
 /// The kernels that run everywhere.
@@ -321,6 +341,12 @@ fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'st
         (Op::Min, _) => real_kernel!(Min, dtype, compensated),
         (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),
         (Op::Prod, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Prod, dtype),
+        (Op::Sum, Kind::Float | Kind::Complex) if mode == Mode::Reassociate => {
+            reassociated_kernel!(Sum, dtype)
+        }
+        (Op::Prod, Kind::Float | Kind::Complex) if mode == Mode::Reassociate => {
+            reassociated_kernel!(Prod, dtype)
+        }
         (Op::Sum, Kind::Complex) if dtype == DType::C64 => family!(Plain<Sum, Complex<f32>>),
         (Op::Sum, Kind::Complex) => family!(Plain<Sum, Complex<f64>>),
         (Op::Prod, Kind::Complex) if dtype == DType::C64 => family!(Plain<Prod, Complex<f32>>),

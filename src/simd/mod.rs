@@ -1,5 +1,9 @@
 //! Instruction sets: which one this processor has, found once per process.
 
+pub mod registers;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
+
 use std::sync::OnceLock;
 
 /// An instruction set for which there are kernels, the more capable the later.
