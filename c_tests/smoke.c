@@ -390,23 +390,23 @@ static void arrays_without_elements(void) {
   CHECK_OK(cum_sum_f64(NULL, 0, NULL));
   {
     /* strides of an array without elements are not looked at, whatever they are */
-    const int64_t lines[2] = {0, 5}, wild[2] = {INT64_MAX, INT64_MIN};
-    double starts[5] = {1, 2, 3, 4, 5}, ends[5], shown[5];
+    const int64_t lines[3] = {3, 0, 4}, wild[3] = {INT64_MAX, INT64_MIN, INT64_MAX};
+    double starts[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, ends[12], shown[12];
     cum_options_init(&options, sizeof options);
     options.flags = CUM_INCLUDE_INITIAL;
     options.carry_in = starts;
-    options.carry_in_len = 5;
+    options.carry_in_len = 12;
     options.carry_out = ends;
-    options.carry_out_len = 5;
-    CHECK_OK(cum_scan(CUM_SUM, 2, lines, 0, NULL, CUM_F64, wild, shown, CUM_F64, NULL, &options));
+    options.carry_out_len = 12;
+    CHECK_OK(cum_scan(CUM_SUM, 3, lines, 1, NULL, CUM_F64, wild, shown, CUM_F64, NULL, &options));
     CHECK(memcmp(starts, shown, sizeof starts) == 0 && memcmp(starts, ends, sizeof starts) == 0);
     options.flags = CUM_REVERSE;
     memset(ends, 0, sizeof ends);
-    CHECK_OK(cum_scan(CUM_MAX, 2, lines, 0, NULL, CUM_F64, wild, NULL, CUM_F64, wild, &options));
+    CHECK_OK(cum_scan(CUM_MAX, 3, lines, 1, NULL, CUM_F64, wild, NULL, CUM_F64, wild, &options));
     CHECK(memcmp(starts, ends, sizeof starts) == 0);
     memset(ends, 0, sizeof ends);
     options.carry_out = NULL;
-    CHECK_OK(cum_reduce(CUM_SUM, 2, lines, 0, NULL, CUM_F64, wild, CUM_F64, ends, 5, &options));
+    CHECK_OK(cum_reduce(CUM_SUM, 3, lines, 1, NULL, CUM_F64, wild, CUM_F64, ends, 12, &options));
     CHECK(memcmp(starts, ends, sizeof starts) == 0);
   }
   cum_options_init(&options, sizeof options);

@@ -187,11 +187,18 @@ impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
     const KERNEL: Kernel = generic::<Self>();
 }
 
-impl<A: Accumulate> Family for Errorless<A>
+impl<A: Family + Accumulate> Family for Errorless<A>
 where
-    Errorless<A>: Accumulate,
+    Errorless<A>: Accumulate<T = A::T, Acc = A::Acc>,
 {
-    const KERNEL: Kernel = generic::<Self>();
+    // The scans are those of the plain family; only what callers hold differs.
+    const KERNEL: Kernel = Kernel {
+        carry_size: size_of::<<Self as Accumulate>::Carry>(),
+        import: import::<Self>,
+        export: export::<Self>,
+        merge: merge::<Self>,
+        ..A::KERNEL
+    };
 }
 
 impl<O: Combine<T>, T: Compensate<O>> Family for Compensated<O, T> {
@@ -204,7 +211,7 @@ struct Checked<A>(std::marker::PhantomData<A>);
 impl<O: Overflowing<T>, T: Elem> Family for Checked<Plain<O, T>> {
     const KERNEL: Kernel = Kernel {
         check: Some(check::run::<O, T>),
-        ..Plain::<O, T>::KERNEL
+        ..Plain::<O, O::Alike>::KERNEL
     };
 }
 
@@ -213,16 +220,12 @@ where
     Errorless<Plain<O, T>>: Accumulate,
 {
     const KERNEL: Kernel = Kernel {
-        check: Some(check::run::<O, T>),
-        ..Errorless::<Plain<O, T>>::KERNEL
+        carry_size: size_of::<<Errorless<Plain<O, T>> as Accumulate>::Carry>(),
+        import: import::<Errorless<Plain<O, T>>>,
+        export: export::<Errorless<Plain<O, T>>>,
+        merge: merge::<Errorless<Plain<O, T>>>,
+        ..Checked::<Plain<O, T>>::KERNEL
     };
-}
-
-impl<O: Overflowing<T>, T: Elem> Family for Checked<Errorless<Saturating<O, T>>>
-where
-    Errorless<Saturating<O, T>>: Accumulate,
-{
-    const KERNEL: Kernel = Errorless::<Saturating<O, T>>::KERNEL;
 }
 
 macro_rules! family {
@@ -251,7 +254,7 @@ macro_rules! integer_kernel {
                 with_integer!($dtype, T => family!(Saturating<$o, T>), else None)
             }
             (Overflow::Saturate, true) => {
-                with_integer!($dtype, T => family!(Checked<Errorless<Saturating<$o, T>>>), else None)
+                with_integer!($dtype, T => family!(Errorless<Saturating<$o, T>>), else None)
             }
             (_, false) => with_integer!($dtype, T => family!(Checked<Plain<$o, T>>), else None),
             (_, true) => {
