@@ -28,7 +28,7 @@ mod control {
         (0x1f80 | 0x8040, "flushing denormals"),
         (0x1f80 | 0xe040, "towards zero and flushing"),
         (0x0000, "every exception traps"),
-        (0x0000 | 0xc040, "upwards, flushing and trapping"),
+        (0xc040, "upwards, flushing and trapping"),
     ];
 
     pub fn get() -> u64 {

@@ -267,7 +267,7 @@ fn lines_of_every_short_length_stay_between_their_guards() {
                         steps: None,
                         flags,
                         mode: modes[(length as usize + choice) % 3],
-                        in_place: (length as usize / 3 + choice) % 2 == 0,
+                        in_place: (length as usize / 3 + choice).is_multiple_of(2),
                         at_end,
                     };
                     check(&arena, scan, &data);

@@ -60,7 +60,7 @@ fn telling_values(op: Op, dtype: Dtype, count: usize) -> Vec<Value> {
         Op::Sum | Op::Logsumexp => values(
             &mut random,
             dtype,
-            if count % 3 == 0 {
+            if count.is_multiple_of(3) {
                 Style::Place
             } else {
                 Style::Unit
@@ -70,7 +70,7 @@ fn telling_values(op: Op, dtype: Dtype, count: usize) -> Vec<Value> {
         Op::Prod => values(&mut random, dtype, Style::Odd, count),
         Op::Max | Op::Min => {
             let mut x = values(&mut random, dtype, Style::Bits, count);
-            if dtype != Dtype::Bool && count % 2 == 0 {
+            if dtype != Dtype::Bool && count.is_multiple_of(2) {
                 rising(&mut x, &mut random);
             }
             x

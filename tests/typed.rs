@@ -21,7 +21,8 @@ struct Typed {
 macro_rules! typed {
     ($list:ident: $($function:ident $op:ident $dtype:ident $rust:ty),* $(,)?) => {
         $(
-            // SAFETY: (for callers) x and out are valid for n elements, as the function itself asks.
+            /// # Safety
+            /// x and out are valid for n elements, as the function itself asks.
             unsafe fn $function(x: *const u8, n: usize, out: *mut u8) -> cum_status {
                 // SAFETY: the caller's promise.
                 unsafe { ffi::$function(x.cast::<$rust>(), n, out.cast::<$rust>()) }

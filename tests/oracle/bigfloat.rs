@@ -58,8 +58,8 @@ impl BigFloat {
         let low = |n: u128| n & u128::from(u64::MAX);
         let (a1, a0) = (self.significand >> 64, low(self.significand));
         let (b1, b0) = (other.significand >> 64, low(other.significand));
-        let middle = (a0 * b0 >> 64) + low(a1 * b0) + low(a0 * b1);
-        let high = a1 * b1 + (a1 * b0 >> 64) + (a0 * b1 >> 64) + (middle >> 64);
+        let middle = ((a0 * b0) >> 64) + low(a1 * b0) + low(a0 * b1);
+        let high = a1 * b1 + ((a1 * b0) >> 64) + ((a0 * b1) >> 64) + (middle >> 64);
         BigFloat::normal(
             self.negative != other.negative,
             self.exponent + other.exponent + 128,

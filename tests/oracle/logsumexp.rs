@@ -35,16 +35,16 @@ fn ln_1p_exp(d: i128) -> i128 {
     let (mut exp, mut term) = (0, ONE);
     for k in 1..30 {
         exp += term;
-        term = (term * rest >> 62) / k;
+        term = ((term * rest) >> 62) / k;
     }
     let y = exp >> halvings;
     // ln(1 + y) = 2 atanh(y / (2 + y))
     let z = (y << 62) / (2 * ONE + y);
-    let square = z * z >> 62;
+    let square = (z * z) >> 62;
     let (mut sum, mut power) = (0, z);
     for k in 0..24 {
         sum += power / (2 * k + 1);
-        power = power * square >> 62;
+        power = (power * square) >> 62;
     }
     2 * sum
 }
