@@ -11,6 +11,8 @@
 mod across;
 mod along;
 mod check;
+#[cfg(target_arch = "x86_64")]
+mod speculate;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
 use crate::dtype::{DType, Kind};
@@ -289,12 +291,18 @@ pub fn kernel(
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
 fn tuned(
-    _isa: Isa,
-    _op: Op,
-    _dtype: DType,
-    _mode: Mode,
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
     _overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
+        return Some(kernel);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (isa, op, dtype, mode);
     None
 }
 

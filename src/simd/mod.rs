@@ -1,5 +1,7 @@
 //! Instruction sets: which one this processor has, found once per process.
 
+pub mod cache;
+
 use std::sync::OnceLock;
 
 /// An instruction set for which there are kernels, the more capable the later.
