@@ -11,6 +11,8 @@
 mod across;
 mod along;
 mod check;
+#[cfg(target_arch = "x86_64")]
+mod speculate;
 mod window;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
@@ -339,6 +341,10 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
+        return Some(kernel);
+    }
     window::kernel(isa, op, dtype, mode, overflow)
 }
 
