@@ -21,6 +21,7 @@ use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
 use crate::tile::Rewrite;
+use std::sync::OnceLock;
 use window::Reassociated;
 
 /// How operations may be grouped and what becomes of rounding errors.
@@ -330,6 +331,19 @@ pub fn kernel(
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
+}
+
+/// The kernels for a request that leaves mode and overflow at their defaults, on this process's
+/// instruction set: looked up once.
+#[inline]
+pub fn sequential(op: Op, dtype: DType) -> Option<&'static Kernel> {
+    type Table = [[Option<&'static Kernel>; DType::COUNT]; Op::COUNT];
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let (isa, mode, overflow) = (Isa::current(), Mode::default(), Overflow::default());
+        Op::ALL.map(|op| DType::ALL.map(|dtype| kernel(isa, op, dtype, mode, overflow)))
+    });
+    table[op as usize][dtype as usize]
 }
 
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
