@@ -29,13 +29,13 @@ impl Bool {
     }
 }
 
-/// IEEE 754 binary16.
-#[derive(Clone, Copy, Debug)]
+/// IEEE 754 binary16, as its bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub struct F16(pub u16);
 
-/// bfloat16.
-#[derive(Clone, Copy, Debug)]
+/// bfloat16, as its bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 
@@ -62,7 +62,10 @@ impl F16 {
         let denormal = (f32::from_bits(magnitude) + 0.5)
             .to_bits()
             .wrapping_sub(0x3f00_0000);
-        let normal = (magnitude.wrapping_sub(0x3800_0000) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+        let normal = magnitude
+            .wrapping_sub(0x3800_0000)
+            .wrapping_add(0xfff + ((magnitude >> 13) & 1))
+            >> 13;
         let rounded = if magnitude < 0x3880_0000 {
             denormal
         } else {

@@ -3,6 +3,7 @@
 #![deny(clippy::undocumented_unsafe_blocks, clippy::missing_safety_doc)]
 
 mod accumulate;
+mod compensate;
 mod dtype;
 mod elem;
 mod environment;

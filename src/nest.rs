@@ -11,7 +11,7 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::Block;
+use crate::kernels::{Block, LARGEST_ACCUMULATOR};
 use crate::plan::{ACCUMULATORS, Dim, Plan, TILE};
 use crate::status::{Error, OverflowIn};
 use crate::tile::{self, Convert};
@@ -102,7 +102,7 @@ fn place(plan: &Plan, unit: usize) -> Place {
 /// The plan's arrays are as its invariants say; it has one line, and reads and writes it directly.
 #[inline]
 pub unsafe fn run_single(plan: &Plan) {
-    let mut acc = MaybeUninit::<[u128; 2]>::uninit();
+    let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
     let acc = acc.as_mut_ptr().cast::<u8>();
     let place = Place {
         x: plan.x,
@@ -111,7 +111,7 @@ pub unsafe fn run_single(plan: &Plan) {
         lines: 1,
     };
     let started = plan.carry_in.is_some();
-    // SAFETY: 1 and 4 of the plan; two u128 hold the largest accumulator and are aligned for it.
+    // SAFETY: 1 and 4 of the plan; there is room for the largest accumulator, aligned for it.
     unsafe {
         import(plan, &place, acc);
         show_initial(plan, &place, acc, started);

@@ -11,8 +11,10 @@
 mod across;
 mod along;
 mod check;
+mod compensated;
 
-use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
+use crate::accumulate::{Accumulate, Compensated, Errorless, Plain, Saturating};
+use crate::compensate::Compensate;
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
@@ -79,6 +81,9 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
+    /// The kernels for lines that lie closer together in the input than their own elements do, if
+    /// those are others, with other bits.
+    pub columns: Option<&'static Kernel>,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -155,6 +160,9 @@ unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
     }
 }
 
+/// Bytes of the largest accumulator.
+pub const LARGEST_ACCUMULATOR: usize = 64;
+
 /// A family of kernels, one for each accumulator.
 trait Family {
     const KERNEL: Kernel;
@@ -162,10 +170,12 @@ trait Family {
 
 /// The kernels that are written for every accumulator.
 const fn generic<A: Accumulate>() -> Kernel {
+    const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
+        columns: None,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
@@ -289,13 +299,16 @@ pub fn kernel(
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
 fn tuned(
-    _isa: Isa,
-    _op: Op,
-    _dtype: DType,
-    _mode: Mode,
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
     _overflow: Overflow,
 ) -> Option<&'static Kernel> {
-    None
+    match mode {
+        Mode::Compensated => compensated::kernel(isa, op, dtype),
+        _ => None,
+    }
 }
 
 /// The kernels that run everywhere.
