@@ -494,14 +494,14 @@ impl<'d> Plan<'d> {
         // The grouping may depend on the input's layout alone: it needs the elements of a line closer
         // together than lines are.
         let nearest = |dim: &Dim| scanned.x.unsigned_abs() <= dim.x.unsigned_abs();
+        let columns = !outer.iter().all(|dim| dim.extent == 1 || nearest(dim));
         let mode = match options.mode {
-            Mode::Reassociate if !outer.iter().all(|dim| dim.extent == 1 || nearest(dim)) => {
-                Mode::Sequential
-            }
+            Mode::Reassociate if columns => Mode::Sequential,
             mode => mode,
         };
         let kernel = kernels::kernel(Isa::current(), op, dtype, mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
+        let kernel = kernel.columns.filter(|_| columns).unwrap_or(kernel);
         sort_and_merge(outer);
 
         let same_elements = initial.is_none()
