@@ -30,10 +30,11 @@ const LEAD: usize = 128;
 /// The longest pause.
 const LONGEST_PAUSE: usize = 512;
 
-/// What a failed group costs, in eighths of a group's plain additions.
-const FAILURE: usize = 5;
+/// What a failed group costs, in plain additions: for all types about the same, because their groups
+/// have the same number of vectors.
+const FAILURE: usize = 24;
 
-/// What a group that succeeds earns, in the same unit.
+/// What a group that succeeds saves, in eighths of its plain additions.
 const SUCCESS: usize = 5;
 
 /// The share of a line that may be spent on failures.
@@ -152,7 +153,7 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
         if !M::ready(sum) {
             wait = pause;
             pause = longer;
-        } else if credit >= M::GROUP * FAILURE / 8 && M::stays(sum, origin, i) {
+        } else if credit >= FAILURE && M::stays(sum, origin, i) {
             let mut groups = (n - i) / M::GROUP;
             if large && !stream {
                 groups = groups.min(PROVEN_GROUPS);
@@ -176,7 +177,7 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
             if done == groups {
                 continue;
             }
-            credit = credit.saturating_sub(M::GROUP * FAILURE / 8);
+            credit = credit.saturating_sub(FAILURE);
             if done == 0 {
                 wait = pause;
                 pause = longer;
