@@ -5,3 +5,17 @@ mod sse2;
 
 pub use avx::{Avx2, Avx512};
 pub use sse2::Sse2;
+
+/// A pointer whose origin the compiler no longer knows.
+#[inline(always)]
+fn anchor<T>(mut pointer: *const T) -> *const T {
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!(
+            "/* {0} */",
+            inout(reg) pointer,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    pointer
+}

@@ -61,7 +61,7 @@ mod tests;
 use super::{Checked, Family, Kernel, Mode, Overflow};
 use crate::accumulate::{Errorless, Plain};
 use crate::dtype::DType;
-use crate::elem::{CastFrom, Elem};
+use crate::elem::Elem;
 use crate::op::{Combine, Op};
 use crate::plan;
 use crate::simd::Isa;
@@ -90,7 +90,7 @@ const PREFETCH: usize = 1024;
 /// Portable kernels of reassociated floats.
 pub struct Reassociated<O, T>(PhantomData<(O, T)>);
 
-impl<O: Combine<T>, T: Elem + CastFrom<T>> Family for Reassociated<O, T> {
+impl<O: Combine<T>, T: Elem> Family for Reassociated<O, T> {
     const KERNEL: Kernel = Kernel {
         along: [portable::run::<O, T, false>, portable::run::<O, T, true>],
         grid: CHUNK,
