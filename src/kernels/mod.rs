@@ -11,6 +11,8 @@
 mod across;
 mod along;
 mod check;
+#[cfg(target_arch = "x86_64")]
+mod speculate;
 mod window;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
@@ -81,6 +83,9 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
+    /// A scan of a tile from a carry ends with that carry joined with what a scan of the tile alone ends
+    /// with, bit for bit.
+    pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -91,6 +96,8 @@ pub struct Kernel {
     pub export: unsafe fn(*const u8, bool, *mut u8),
     /// Writes what stands before the first element; the identity if nothing has started.
     pub show: unsafe fn(*const u8, bool, *mut u8),
+    /// Joins two accumulators, of what comes first and of what follows; into either of them, too.
+    pub join: unsafe fn(*const u8, *const u8, *mut u8),
     /// Combines two carries (unaligned).
     pub merge: unsafe fn(*const u8, *const u8, *mut u8),
     /// Replaces NaN by the identity.
@@ -135,6 +142,17 @@ unsafe fn show<A: Accumulate>(acc: *const u8, started: bool, out: *mut u8) {
     }
 }
 
+unsafe fn join<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
+    // SAFETY: two aligned accumulators and room for one.
+    unsafe {
+        let (first, second) = (
+            first.cast::<A::Acc>().read(),
+            second.cast::<A::Acc>().read(),
+        );
+        out.cast::<A::Acc>().write(A::merge(first, second));
+    }
+}
+
 unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
     // SAFETY: two carries and room for one.
     unsafe {
@@ -168,11 +186,13 @@ const fn generic<A: Accumulate>() -> Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
+        splits: false,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
         export: export::<A>,
         show: show::<A>,
+        join: join::<A>,
         merge: merge::<A>,
         scrub: scrub::<A>,
         check: None,
@@ -180,18 +200,28 @@ const fn generic<A: Accumulate>() -> Kernel {
 }
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
-    const KERNEL: Kernel = generic::<Self>();
+    const KERNEL: Kernel = Kernel {
+        splits: O::ASSOCIATIVE,
+        ..generic::<Self>()
+    };
 }
 
 impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
     const KERNEL: Kernel = generic::<Self>();
 }
 
-impl<A: Accumulate> Family for Errorless<A>
+impl<A: Family + Accumulate> Family for Errorless<A>
 where
-    Errorless<A>: Accumulate,
+    Errorless<A>: Accumulate<T = A::T, Acc = A::Acc>,
 {
-    const KERNEL: Kernel = generic::<Self>();
+    // The scans are those of the plain family; only what callers hold differs.
+    const KERNEL: Kernel = Kernel {
+        carry_size: size_of::<<Self as Accumulate>::Carry>(),
+        import: import::<Self>,
+        export: export::<Self>,
+        merge: merge::<Self>,
+        ..A::KERNEL
+    };
 }
 
 impl<O: Combine<T>, T: Compensate<O>> Family for Compensated<O, T> {
@@ -204,7 +234,7 @@ struct Checked<A>(std::marker::PhantomData<A>);
 impl<O: Overflowing<T>, T: Elem> Family for Checked<Plain<O, T>> {
     const KERNEL: Kernel = Kernel {
         check: Some(check::run::<O, T>),
-        ..Plain::<O, T>::KERNEL
+        ..Plain::<O, O::Alike>::KERNEL
     };
 }
 
@@ -213,16 +243,12 @@ where
     Errorless<Plain<O, T>>: Accumulate,
 {
     const KERNEL: Kernel = Kernel {
-        check: Some(check::run::<O, T>),
-        ..Errorless::<Plain<O, T>>::KERNEL
+        carry_size: size_of::<<Errorless<Plain<O, T>> as Accumulate>::Carry>(),
+        import: import::<Errorless<Plain<O, T>>>,
+        export: export::<Errorless<Plain<O, T>>>,
+        merge: merge::<Errorless<Plain<O, T>>>,
+        ..Checked::<Plain<O, T>>::KERNEL
     };
-}
-
-impl<O: Overflowing<T>, T: Elem> Family for Checked<Errorless<Saturating<O, T>>>
-where
-    Errorless<Saturating<O, T>>: Accumulate,
-{
-    const KERNEL: Kernel = Errorless::<Saturating<O, T>>::KERNEL;
 }
 
 macro_rules! family {
@@ -251,7 +277,7 @@ macro_rules! integer_kernel {
                 with_integer!($dtype, T => family!(Saturating<$o, T>), else None)
             }
             (Overflow::Saturate, true) => {
-                with_integer!($dtype, T => family!(Checked<Errorless<Saturating<$o, T>>>), else None)
+                with_integer!($dtype, T => family!(Errorless<Saturating<$o, T>>), else None)
             }
             (_, false) => with_integer!($dtype, T => family!(Checked<Plain<$o, T>>), else None),
             (_, true) => {
@@ -315,6 +341,10 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
+        return Some(kernel);
+    }
     window::kernel(isa, op, dtype, mode, overflow)
 }
 

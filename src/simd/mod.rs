@@ -1,5 +1,6 @@
 //! Instruction sets: which one this processor has, found once per process.
 
+pub mod cache;
 pub mod registers;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;

@@ -37,6 +37,7 @@ impl<S: Spec, F: Family, const U: usize, const G: usize> Family for GroupedOf<S,
             <S::R as Registers>::enter::<_, Grouped<S, U, G, true>>,
         ],
         grid: CHUNK,
+        splits: true,
         ..F::KERNEL
     };
 }
