@@ -19,7 +19,7 @@
 #![forbid(unsafe_code)]
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Mode, Overflow};
+use crate::kernels::{self, Check, Kernel, Mode, Overflow, Run};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
@@ -176,6 +176,10 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
+    /// The scans along: the kernel's, or ones that read elements of the input's type.
+    pub along: [Run; 2],
+    /// The latter, where there are any.
+    pub widening: Option<[Run; 2]>,
     /// Index of the inclusive or exclusive form of each kernel.
     pub form: usize,
     /// The operation, for messages.
@@ -353,6 +357,18 @@ fn check_carries(
     Ok(())
 }
 
+/// Elements of a line from which on floats are regrouped; for fewer, nothing is gained over rows that
+/// are scanned one operation after the other. Changing it changes results.
+const REGROUPED_FROM: usize = 32;
+
+/// The mode in which lines of `n` elements are scanned.
+fn mode_of_line(mode: Mode, n: usize) -> Mode {
+    match mode {
+        Mode::Reassociate if n < REGROUPED_FROM => Mode::Sequential,
+        mode => mode,
+    }
+}
+
 /// Elements of a line up to which the way through a whole plan would cost more than the scan.
 const SHORT: i64 = 4096;
 
@@ -406,6 +422,7 @@ impl ShortLine {
             return None;
         }
         let n = n as usize;
+        let mode = mode_of_line(mode, n);
         let (from, to) = (x.pointer.addr(), out.pointer.addr());
         let ends = from.checked_add(n * size).zip(to.checked_add(n * size));
         let apart = ends.is_some_and(|(x_end, out_end)| x_end <= to || out_end <= from);
@@ -526,7 +543,7 @@ impl<'d> Plan<'d> {
         // The grouping may depend on the input's layout alone: it needs the elements of a line closer
         // together than lines are.
         let nearest = |dim: &Dim| scanned.x.unsigned_abs() <= dim.x.unsigned_abs();
-        let mode = match options.mode {
+        let mode = match mode_of_line(options.mode, n) {
             Mode::Reassociate if !outer.iter().all(|dim| dim.extent == 1 || nearest(dim)) => {
                 Mode::Sequential
             }
@@ -553,6 +570,14 @@ impl<'d> Plan<'d> {
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
         let mut plan = Plan {
             kernel,
+            along: kernel.along,
+            widening: kernels::widening(
+                Isa::current(),
+                op,
+                [x.dtype, dtype],
+                mode,
+                options.overflow,
+            ),
             form: options.exclusive as usize,
             op,
             reverse: options.reverse,
@@ -622,10 +647,14 @@ impl<'d> Plan<'d> {
             axis.extent
         };
         let contiguous = |step: isize, size: isize| steps == 1 || step == size;
-        self.direct_x = self.dtypes[0] == self.dtypes[1]
+        let widening = self.widening.filter(|_| !self.across);
+        self.direct_x = (self.dtypes[0] == self.dtypes[1] || widening.is_some())
             && self.scrub.is_none()
             && flat
             && contiguous(x_step, x_size);
+        self.along = widening
+            .filter(|_| self.direct_x)
+            .unwrap_or(self.kernel.along);
         self.direct_out = has_out
             && self.dtypes[1] == self.dtypes[2]
             && self.put_back.is_none()

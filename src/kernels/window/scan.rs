@@ -5,10 +5,11 @@
     reason = "k is the number of a register in several arrays at once"
 )]
 
-use super::{CHUNK, PREFETCH, SHORT, STREAMING};
+use super::{CHUNK, PREFETCH, SHORT, TAIL};
 use crate::elem::{CastFrom, Elem};
 use crate::kernels::Block;
 use crate::op::Combine;
+use crate::simd::cache;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
 use std::marker::PhantomData;
 
@@ -317,7 +318,7 @@ fn prefetch<X>(x: *const X, n: usize) {
 /// Whether a block's results should go past the caches.
 fn streams<S: Spec>(block: &Block) -> bool {
     let bytes = block.rows * block.len * (size_of::<S::X>() + size_of::<S::M>());
-    bytes > STREAMING && !std::ptr::addr_eq(block.x, block.out)
+    bytes > cache::streaming_threshold() && !std::ptr::addr_eq(block.x, block.out)
 }
 
 /// Makes streamed results visible to other threads before anything that follows.
@@ -458,7 +459,7 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
             left -= G * S::LANES;
         }
         let mut last = S::LANES - 1;
-        while sound && left > 0 && (S::R::MASKS || left >= S::LANES) {
+        while sound && (left >= S::LANES || (S::R::MASKS && left > TAIL)) {
             let len = S::LANES.min(left);
             let elements = load_some::<S, 1>(x, len);
             if S::R::exceptions(elements[0], elements[0]) != 0 {
