@@ -3,6 +3,9 @@
 #include "check.h"
 
 #include <fenv.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 static cum_options defaults(void) {
   cum_options options;
@@ -371,6 +374,12 @@ static void message_receives_the_sentence(void) {
   CHECK(strncmp(small, cum_last_error(), strlen(small)) == 0);
 }
 
+/* What the processor itself rounds to: fegetround may look at another unit's setting. */
+static double tenth(double sign) {
+  volatile double numerator = sign, denominator = 10.0; /* rounded away from zero to nearest */
+  return numerator / denominator;
+}
+
 static void the_rounding_direction_is_the_default_one_and_comes_back(void) {
   const int directions[3] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
   enum { LENGTH = 100 };
@@ -380,15 +389,38 @@ static void the_rounding_direction_is_the_default_one_and_comes_back(void) {
   for (i = 0; i < LENGTH; ++i) x[i] = 1.0 / (i + 3);
   CHECK_OK(cum_sum_f64(x, LENGTH, plain));
   for (d = 0; d < 3; ++d) {
-    cum_status first, second;
+    cum_status first, second, failed;
+    double before[2], after[2];
     CHECK(fesetround(directions[d]) == 0);
+    before[0] = tenth(1.0), before[1] = tenth(-1.0);
     first = cum_sum_f64(x, LENGTH, out);
     second = cum_scan(CUM_SUM, 1, &all, 0, x, CUM_F64, NULL, out, CUM_F64, NULL, NULL);
+    failed = cum_scan(CUM_SUM, 1, &all, 7, x, CUM_F64, NULL, out, CUM_F64, NULL, NULL);
+    after[0] = tenth(1.0), after[1] = tenth(-1.0);
     CHECK(fegetround() == directions[d]);
     CHECK(fesetround(FE_TONEAREST) == 0);
-    CHECK(first == CUM_OK && second == CUM_OK);
+    CHECK(before[0] == after[0] && before[1] == after[1]);
+    CHECK(before[0] != tenth(1.0) || before[1] != tenth(-1.0));
+    CHECK(first == CUM_OK && second == CUM_OK && failed == CUM_ERR_AXIS);
     CHECK(memcmp(plain, out, sizeof out) == 0);
   }
+}
+
+static void denormals_stay_though_the_caller_flushes_them(void) {
+#if defined(__SSE2__)
+  const unsigned flush = 0x8040; /* flush to zero, and denormals are zero */
+  const double tiny[3] = {0x1p-1070, 0x1p-1071, 0x1p-1072}, expected[3] = {0x1p-1070, 0x3p-1071, 0x7p-1072};
+  double out[3];
+  const unsigned saved = _mm_getcsr();
+  unsigned after;
+  cum_status status;
+  _mm_setcsr(saved | flush);
+  status = cum_sum_f64(tiny, 3, out);
+  after = _mm_getcsr();
+  _mm_setcsr(saved);
+  CHECK(status == CUM_OK && (after & flush) == flush);
+  CHECK(memcmp(out, expected, sizeof out) == 0);
+#endif
 }
 
 int main(void) {
@@ -404,5 +436,6 @@ int main(void) {
   progress_ends_with_the_whole();
   message_receives_the_sentence();
   the_rounding_direction_is_the_default_one_and_comes_back();
+  denormals_stay_though_the_caller_flushes_them();
   return finish("options");
 }

@@ -10,9 +10,10 @@
 //! [`first`]: Accumulate::first
 #![forbid(unsafe_code)]
 
-use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
-use crate::op::{Combine, Overflowing, Prod, Sum};
-use crate::pair::{Ieee, Narrow, Pair, complex_times};
+use crate::compensate::Compensate;
+use crate::elem::{Bf16, CastFrom, Elem, F16};
+use crate::op::{Combine, Overflowing};
+use crate::pair::Pair;
 use std::marker::PhantomData;
 
 /// The state of a scan along one line.
@@ -161,7 +162,8 @@ macro_rules! narrow_pairs {
             }
             #[inline(always)]
             fn from_pair(pair: Pair<f32>) -> $t {
-                <$t>::narrow(pair.normalised())
+                let wide = Pair { value: pair.value as f64, error: pair.error as f64 };
+                <$t>::cast_from(wide.normalised().to_odd())
             }
         }
     )* };
@@ -205,176 +207,13 @@ where
     }
 }
 
-/// An operation on pairs.
-pub trait CombinePairs<F: Ieee> {
-    /// The pair of the results.
-    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F>;
-}
-
-impl<F: Ieee> CombinePairs<F> for Sum {
-    #[inline(always)]
-    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F> {
-        first.plus(second)
-    }
-}
-
-impl<F: Ieee> CombinePairs<F> for Prod {
-    #[inline(always)]
-    fn combine(first: Pair<F>, second: Pair<F>) -> Pair<F> {
-        first.times(second)
-    }
-}
-
-/// A computing type with a compensated form of `O`.
-pub trait Compensate<O>: Elem {
-    /// The accumulator, laid out as the carry.
-    type Acc: Copy + Send + Sync + 'static;
-    /// An element, known exactly.
-    fn exact(self) -> Self::Acc;
-    /// The result to show.
-    fn round(acc: Self::Acc) -> Self;
-    /// The operation.
-    fn combine(first: Self::Acc, second: Self::Acc) -> Self::Acc;
-    /// The same number, normalised.
-    fn normalise(acc: Self::Acc) -> Self::Acc;
-}
-
-macro_rules! compensate_real {
-    ($($t:ty),*) => { $(
-        impl<O: CombinePairs<$t>> Compensate<O> for $t {
-            type Acc = Pair<$t>;
-            #[inline(always)]
-            fn exact(self) -> Pair<$t> {
-                Pair::exact(self)
-            }
-            #[inline(always)]
-            fn round(acc: Pair<$t>) -> $t {
-                acc.value
-            }
-            #[inline(always)]
-            fn combine(first: Pair<$t>, second: Pair<$t>) -> Pair<$t> {
-                O::combine(first, second)
-            }
-            #[inline(always)]
-            fn normalise(acc: Pair<$t>) -> Pair<$t> {
-                acc.normalised()
-            }
-        }
-    )* };
-}
-compensate_real!(f32, f64);
-
-macro_rules! compensate_narrow {
-    ($($t:ty),*) => { $(
-        impl<O: CombinePairs<f32>> Compensate<O> for $t {
-            type Acc = Pair<f32>;
-            #[inline(always)]
-            fn exact(self) -> Pair<f32> {
-                Pair::exact(self.widen())
-            }
-            #[inline(always)]
-            fn round(acc: Pair<f32>) -> $t {
-                <$t>::narrow(acc)
-            }
-            #[inline(always)]
-            fn combine(first: Pair<f32>, second: Pair<f32>) -> Pair<f32> {
-                O::combine(first, second)
-            }
-            #[inline(always)]
-            fn normalise(acc: Pair<f32>) -> Pair<f32> {
-                acc.normalised()
-            }
-        }
-    )* };
-}
-compensate_narrow!(F16, Bf16);
-
-/// The two complex numbers of a pair, seen as a complex number of pairs.
-#[inline(always)]
-fn parts<F: Copy>(z: Pair<Complex<F>>) -> Complex<Pair<F>> {
-    Complex {
-        re: Pair {
-            value: z.value.re,
-            error: z.error.re,
-        },
-        im: Pair {
-            value: z.value.im,
-            error: z.error.im,
-        },
-    }
-}
-
-/// The inverse of [`parts`].
-#[inline(always)]
-fn whole<F: Copy>(z: Complex<Pair<F>>) -> Pair<Complex<F>> {
-    Pair {
-        value: Complex {
-            re: z.re.value,
-            im: z.im.value,
-        },
-        error: Complex {
-            re: z.re.error,
-            im: z.im.error,
-        },
-    }
-}
-
-/// An operation on complex numbers whose parts are pairs.
-pub trait CombineComplex<F: Ieee> {
-    /// The result.
-    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>>;
-}
-
-impl<F: Ieee> CombineComplex<F> for Sum {
-    #[inline(always)]
-    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>> {
-        Complex {
-            re: first.re.plus(second.re),
-            im: first.im.plus(second.im),
-        }
-    }
-}
-
-impl<F: Ieee> CombineComplex<F> for Prod {
-    #[inline(always)]
-    fn combine(first: Complex<Pair<F>>, second: Complex<Pair<F>>) -> Complex<Pair<F>> {
-        complex_times(first, second)
-    }
-}
-
-macro_rules! compensate_complex {
-    ($($f:ty),*) => { $(
-        impl<O: CombineComplex<$f>> Compensate<O> for Complex<$f> {
-            type Acc = Pair<Complex<$f>>;
-            #[inline(always)]
-            fn exact(self) -> Self::Acc {
-                Pair { value: self, error: Complex { re: 0.0, im: 0.0 } }
-            }
-            #[inline(always)]
-            fn round(acc: Self::Acc) -> Self {
-                acc.value
-            }
-            #[inline(always)]
-            fn combine(first: Self::Acc, second: Self::Acc) -> Self::Acc {
-                whole(O::combine(parts(first), parts(second)))
-            }
-            #[inline(always)]
-            fn normalise(acc: Self::Acc) -> Self::Acc {
-                let z = parts(acc);
-                whole(Complex { re: z.re.normalised(), im: z.im.normalised() })
-            }
-        }
-    )* };
-}
-compensate_complex!(f32, f64);
-
 /// Floats with their rounding error carried along.
 pub struct Compensated<O, T>(PhantomData<(O, T)>);
 
 impl<O: Combine<T>, T: Compensate<O>> Accumulate for Compensated<O, T> {
     type T = T;
     type Acc = T::Acc;
-    type Carry = T::Acc;
+    type Carry = T::Carry;
     const IDENTITY: T = O::IDENTITY;
     #[inline(always)]
     fn first(x: T) -> T::Acc {
@@ -382,22 +221,22 @@ impl<O: Combine<T>, T: Compensate<O>> Accumulate for Compensated<O, T> {
     }
     #[inline(always)]
     fn step(acc: T::Acc, x: T) -> T::Acc {
-        T::combine(acc, x.exact())
+        T::step(acc, x)
     }
     #[inline(always)]
     fn value(acc: T::Acc) -> T {
-        T::round(acc)
+        T::shown(acc)
     }
     #[inline(always)]
     fn merge(first: T::Acc, second: T::Acc) -> T::Acc {
-        T::combine(first, second)
+        T::merge(first, second)
     }
     #[inline(always)]
-    fn import(carry: T::Acc) -> T::Acc {
-        T::normalise(carry)
+    fn import(carry: T::Carry) -> T::Acc {
+        T::import(carry)
     }
     #[inline(always)]
-    fn export(acc: T::Acc) -> T::Acc {
-        acc
+    fn export(acc: T::Acc) -> T::Carry {
+        T::export(acc)
     }
 }

@@ -56,6 +56,28 @@ pub enum Kind {
 }
 
 impl DType {
+    /// Number of element types.
+    pub const COUNT: usize = 15;
+
+    /// Every element type, in the order of the enumeration.
+    pub const ALL: [DType; Self::COUNT] = [
+        DType::I8,
+        DType::I16,
+        DType::I32,
+        DType::I64,
+        DType::U8,
+        DType::U16,
+        DType::U32,
+        DType::U64,
+        DType::F16,
+        DType::F32,
+        DType::F64,
+        DType::Bf16,
+        DType::C64,
+        DType::C128,
+        DType::Bool,
+    ];
+
     /// The type with this code, if there is one.
     #[inline]
     pub fn from_code(code: i32) -> Option<DType> {
@@ -163,27 +185,9 @@ impl DType {
 mod tests {
     use super::*;
 
-    const ALL: [DType; 15] = [
-        DType::I8,
-        DType::I16,
-        DType::I32,
-        DType::I64,
-        DType::U8,
-        DType::U16,
-        DType::U32,
-        DType::U64,
-        DType::F16,
-        DType::F32,
-        DType::F64,
-        DType::Bf16,
-        DType::C64,
-        DType::C128,
-        DType::Bool,
-    ];
-
     #[test]
     fn every_code_names_its_own_type() {
-        for dtype in ALL {
+        for dtype in DType::ALL {
             assert_eq!(DType::from_code(dtype.code()), Some(dtype));
         }
         assert_eq!(DType::from_code(0), None);

@@ -62,8 +62,10 @@ impl F16 {
         let denormal = (f32::from_bits(magnitude) + 0.5)
             .to_bits()
             .wrapping_sub(0x3f00_0000);
-        let up = 0xfff + ((magnitude >> 13) & 1);
-        let normal = magnitude.wrapping_sub(0x3800_0000).wrapping_add(up) >> 13;
+        let normal = magnitude
+            .wrapping_sub(0x3800_0000)
+            .wrapping_add(0xfff + ((magnitude >> 13) & 1))
+            >> 13;
         let rounded = if magnitude < 0x3880_0000 {
             denormal
         } else {

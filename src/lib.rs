@@ -38,17 +38,18 @@
 //!
 //! ```text
 //! 6  ffi, api                    faces: make a request, call plan, then threads; never a kernel
-//! 5  threads -> nest, relay        carry out a plan: bytes, byte strides, function pointers
+//! 5  threads -> nest, relay      carry out a plan: bytes, byte strides, function pointers
 //! 4  plan                        the only room that sees types, layout and instruction set together
 //! 3  tile, kernels               move bytes; scan contiguous rows of the computing type
 //! 2  simd                        instruction sets, registers, caches
-//! 1  view, accumulate, pair, elem, dtype, op, logaddexp, status, environment, pool
+//! 1  view, accumulate, compensate, pair, elem, dtype, op, logaddexp, status, environment, pool
 //! ```
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 mod accumulate;
 mod api;
+mod compensate;
 mod dtype;
 mod elem;
 mod environment;

@@ -11,7 +11,7 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::Block;
+use crate::kernels::{Block, LARGEST_ACCUMULATOR};
 use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine, TILE};
 use crate::status::{Error, OverflowIn};
 use crate::tile::{self, Convert};
@@ -102,7 +102,7 @@ fn place(plan: &Plan, unit: usize) -> Place {
 /// `x` and `out` hold `n` elements, and nobody else writes them.
 #[inline]
 pub unsafe fn run_short(line: &ShortLine) {
-    let mut acc = MaybeUninit::<[u128; 2]>::uninit();
+    let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
     let block = Block {
         x: line.x,
         x_pitch: 0,
@@ -113,7 +113,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         acc: acc.as_mut_ptr().cast(),
         started: false,
     };
-    // SAFETY: this function's; two u128 hold the largest accumulator and are aligned for it.
+    // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
     unsafe { (line.kernel.along[0])(&block) }
 }
 

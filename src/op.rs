@@ -25,6 +25,12 @@ pub enum Op {
 }
 
 impl Op {
+    /// Number of operations.
+    pub const COUNT: usize = 5;
+
+    /// Every operation, in the order of the enumeration.
+    pub const ALL: [Op; Self::COUNT] = [Op::Sum, Op::Prod, Op::Max, Op::Min, Op::LogSumExp];
+
     /// The operation with this code, if there is one.
     #[inline]
     pub fn from_code(code: i32) -> Option<Op> {

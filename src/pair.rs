@@ -1,19 +1,14 @@
-//! A value and its rounding error, and the two operations on such pairs.
+//! A value and its rounding error, and the operations that lose nothing.
 //!
 //! The sum of two floats and its rounding error are two floats again (`two_sum`: D. E. Knuth, "The
-//! Art of Computer Programming", vol. 2, 4.2.2), and so are the product and its error (`two_prod`, by
-//! a fused multiply-add). A pair is kept normalised: `value` is `value + error` rounded, so that it
-//! is the result to show (T. J. Dekker, "A floating-point technique for extending the available
-//! precision", 1971).
-//!
-//! Where the plain operation gives an infinity or a NaN the pair is that with error 0: from there on
-//! the scan is what the sequential one makes of it.
+//! Art of Computer Programming", vol. 2, 4.2.2; `fast_two_sum`: T. J. Dekker, "A floating-point
+//! technique for extending the available precision", 1971), and so are the product and its error
+//! (`product_error`, by Dekker's splitting or by a fused multiply-add). A pair is *normalised* if
+//! `value` is `value + error` rounded, so that it is the result to show.
 #![forbid(unsafe_code)]
 
-use crate::elem::{Bf16, Complex, F16};
-
 /// A value and what it lacks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
 pub struct Pair<T> {
     /// The rounded value.
@@ -22,7 +17,7 @@ pub struct Pair<T> {
     pub error: T,
 }
 
-/// A binary floating-point type with error-free transformations.
+/// What pairs need of a binary floating-point type.
 pub trait Ieee: Copy + PartialEq {
     /// Plus zero.
     const ZERO: Self;
@@ -30,80 +25,69 @@ pub trait Ieee: Copy + PartialEq {
     fn add(self, other: Self) -> Self;
     /// The rounded difference.
     fn sub(self, other: Self) -> Self;
-    /// The rounded product.
-    fn mul(self, other: Self) -> Self;
-    /// What the rounded product `p` lacks.
-    fn product_error(self, other: Self, p: Self) -> Self;
     /// Neither infinite nor NaN.
     fn finite(self) -> bool;
 }
 
-impl Ieee for f64 {
-    const ZERO: f64 = 0.0;
-    #[inline(always)]
-    fn add(self, other: f64) -> f64 {
-        self + other
-    }
-    #[inline(always)]
-    fn sub(self, other: f64) -> f64 {
-        self - other
-    }
-    #[inline(always)]
-    fn mul(self, other: f64) -> f64 {
-        self * other
-    }
-    #[inline(always)]
-    fn product_error(self, other: f64, p: f64) -> f64 {
-        self.mul_add(other, -p)
-    }
-    #[inline(always)]
-    fn finite(self) -> bool {
-        self.is_finite()
-    }
+macro_rules! ieee {
+    ($($t:ty),*) => { $(
+        impl Ieee for $t {
+            const ZERO: $t = 0.0;
+            #[inline(always)]
+            fn add(self, other: $t) -> $t {
+                self + other
+            }
+            #[inline(always)]
+            fn sub(self, other: $t) -> $t {
+                self - other
+            }
+            #[inline(always)]
+            fn finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    )* };
 }
+ieee!(f32, f64);
 
-impl Ieee for f32 {
-    const ZERO: f32 = 0.0;
-    #[inline(always)]
-    fn add(self, other: f32) -> f32 {
-        self + other
-    }
-    #[inline(always)]
-    fn sub(self, other: f32) -> f32 {
-        self - other
-    }
-    #[inline(always)]
-    fn mul(self, other: f32) -> f32 {
-        self * other
-    }
-    #[inline(always)]
-    fn product_error(self, other: f32, p: f32) -> f32 {
-        // 48 digits fit a double, so no fused operation is needed.
-        (self as f64 * other as f64 - p as f64) as f32
-    }
-    #[inline(always)]
-    fn finite(self) -> bool {
-        self.is_finite()
-    }
-}
-
-/// `a + b` exactly, as rounded sum and error.
+/// `a + b` exactly, as rounded sum and error, if the sum does not overflow. Next to the largest
+/// numbers the error may come out as NaN all the same.
 #[inline(always)]
-fn two_sum<F: Ieee>(a: F, b: F) -> Pair<F> {
+pub fn two_sum<F: Ieee>(a: F, b: F) -> Pair<F> {
     let value = a.add(b);
     let b_seen = value.sub(a);
     let error = a.sub(value.sub(b_seen)).add(b.sub(b_seen));
     Pair { value, error }
 }
 
-/// `a * b` exactly, as rounded product and error, if neither over- nor underflows.
+/// The same, if `a` is a multiple of the last place of `b`: where it is the larger one, for example,
+/// or where either is zero.
 #[inline(always)]
-fn two_prod<F: Ieee>(a: F, b: F) -> Pair<F> {
-    let value = a.mul(b);
+pub fn fast_two_sum(a: f64, b: f64) -> Pair<f64> {
+    let value = a + b;
     Pair {
         value,
-        error: a.product_error(b, value),
+        error: b - (value - a),
     }
+}
+
+/// What the rounded product `p` of `a` and `b` lacks, if `a` and `b` are below 2^990 and `p` is zero or
+/// above 2^-960.
+#[inline(always)]
+pub fn product_error(a: f64, b: f64, p: f64) -> f64 {
+    // A fused multiply-add gives the same number. Where the processor may lack one, it would be a
+    // call of a slow function.
+    if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+        return a.mul_add(b, -p);
+    }
+    // Halves of 26 digits, whose products are exact.
+    let split = |x: f64| {
+        let scaled = x * 134_217_729.0;
+        let high = scaled - (scaled - x);
+        (high, x - high)
+    };
+    let ((a1, a2), (b1, b2)) = (split(a), split(b));
+    ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
 }
 
 impl<F: Ieee> Pair<F> {
@@ -129,106 +113,71 @@ impl<F: Ieee> Pair<F> {
             Pair::exact(sum.value)
         }
     }
+}
 
-    /// The sum of two pairs.
+impl Pair<f64> {
+    /// The product of two numbers; their range is that of [`product_error`].
+    #[inline(always)]
+    pub fn of_product(a: f64, b: f64) -> Self {
+        let value = a * b;
+        Pair {
+            value,
+            error: product_error(a, b, value),
+        }
+    }
+
+    /// The product of two normalised pairs, normalised, within 2^-102 of it; ranges as above.
+    #[inline(always)]
+    pub fn times(self, other: Self) -> Self {
+        let product = Pair::of_product(self.value, other.value);
+        let cross = self.value * other.error + self.error * other.value;
+        fast_two_sum(product.value, product.error + cross)
+    }
+
+    /// The sum of two normalised pairs, normalised, within 2^-104 of the sum of their magnitudes.
     #[inline(always)]
     pub fn plus(self, other: Self) -> Self {
         let sum = two_sum(self.value, other.value);
+        let error = sum.error + (self.error + other.error);
         Pair {
             value: sum.value,
-            error: sum.error.add(self.error.add(other.error)),
+            error,
         }
         .normalised()
     }
 
-    /// The difference of two pairs.
+    /// The opposite number.
     #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        let negated = |x: F| F::ZERO.sub(x);
-        let sum = two_sum(self.value, negated(other.value));
+    pub fn negated(self) -> Self {
         Pair {
-            value: sum.value,
-            error: sum.error.add(self.error.sub(other.error)),
+            value: -self.value,
+            error: -self.error,
         }
-        .normalised()
     }
 
-    /// The product of two pairs.
+    /// Both times a power of two.
     #[inline(always)]
-    pub fn times(self, other: Self) -> Self {
-        let product = two_prod(self.value, other.value);
-        let cross = self.value.mul(other.error).add(self.error.mul(other.value));
+    pub fn scaled(self, power: f64) -> Self {
         Pair {
-            value: product.value,
-            error: product.error.add(cross),
+            value: self.value * power,
+            error: self.error * power,
         }
-        .normalised()
     }
-}
 
-/// The product of two complex pairs. A part that is infinite or NaN makes the whole product the plain
-/// one, with no error.
-#[inline(always)]
-pub fn complex_times<F: Ieee>(a: Complex<Pair<F>>, b: Complex<Pair<F>>) -> Complex<Pair<F>> {
-    let plain = Complex {
-        re: a.re.value.mul(b.re.value).sub(a.im.value.mul(b.im.value)),
-        im: a.re.value.mul(b.im.value).add(a.im.value.mul(b.re.value)),
-    };
-    if !(plain.re.finite() && plain.im.finite()) {
-        return Complex {
-            re: Pair::exact(plain.re),
-            im: Pair::exact(plain.im),
-        };
-    }
-    Complex {
-        re: a.re.times(b.re).minus(a.im.times(b.im)),
-        im: a.re.times(b.im).plus(a.im.times(b.re)),
-    }
-}
-
-/// A normalised pair of floats on its way to 16 bits: rounded to odd, so that the rounding that follows
-/// is the only one.
-#[inline(always)]
-fn to_odd(pair: Pair<f32>) -> f32 {
-    let bits = pair.value.to_bits();
-    if pair.error == 0.0 || !pair.value.is_finite() {
-        return pair.value;
-    }
-    let outward = (pair.error > 0.0) == (pair.value > 0.0);
-    f32::from_bits(if outward {
-        bits | 1
-    } else {
-        bits - (1 - (bits & 1))
-    })
-}
-
-/// A 16-bit float, which computes in float pairs.
-pub trait Narrow: Copy {
-    /// Exact.
-    fn widen(self) -> f32;
-    /// Rounds a normalised pair once.
-    fn narrow(pair: Pair<f32>) -> Self;
-}
-
-impl Narrow for F16 {
+    /// A normalised pair as one number, rounded to odd: a later rounding to at most 51 digits cannot
+    /// tell it from the pair.
     #[inline(always)]
-    fn widen(self) -> f32 {
-        self.to_f32()
-    }
-    #[inline(always)]
-    fn narrow(pair: Pair<f32>) -> F16 {
-        F16::from_f32(to_odd(pair))
-    }
-}
-
-impl Narrow for Bf16 {
-    #[inline(always)]
-    fn widen(self) -> f32 {
-        self.to_f32()
-    }
-    #[inline(always)]
-    fn narrow(pair: Pair<f32>) -> Bf16 {
-        Bf16::from_f32(to_odd(pair))
+    pub fn to_odd(self) -> f64 {
+        let bits = self.value.to_bits();
+        if self.error == 0.0 || !self.value.is_finite() {
+            return self.value;
+        }
+        let outward = (self.error > 0.0) == (self.value > 0.0);
+        f64::from_bits(if outward {
+            bits | 1
+        } else {
+            bits - (1 - (bits & 1))
+        })
     }
 }
 
@@ -237,58 +186,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sum_of_pairs_keeps_what_cancels() {
-        let big = Pair::exact(1e16)
-            .plus(Pair::exact(1.0))
-            .plus(Pair::exact(-1e16));
-        assert_eq!((big.value, big.error), (1.0, 0.0));
-    }
-
-    #[test]
     fn zeros_keep_their_sign() {
-        let zero = Pair::exact(-0.0f64).plus(Pair::exact(-0.0));
-        assert!(zero.value.is_sign_negative());
         let zero = Pair {
             value: -0.0f64,
             error: 0.0,
-        }
-        .normalised();
-        assert!(zero.value.is_sign_negative());
+        };
+        assert!(zero.normalised().value.is_sign_negative());
+        assert!(zero.plus(zero).value.is_sign_negative());
     }
 
     #[test]
-    fn infinities_drop_the_error() {
-        let sum = Pair::exact(f64::MAX).plus(Pair::exact(f64::MAX));
-        assert_eq!((sum.value, sum.error), (f64::INFINITY, 0.0));
-        let product = Pair::exact(1e200f64).times(Pair {
-            value: 1e200,
-            error: 1e180,
-        });
-        assert_eq!((product.value, product.error), (f64::INFINITY, 0.0));
+    fn an_error_beside_an_infinity_is_dropped() {
+        for error in [1.0, f32::NAN, f32::NEG_INFINITY] {
+            let value = f32::INFINITY;
+            assert_eq!(Pair { value, error }.normalised(), Pair::exact(value));
+        }
     }
 
     #[test]
-    fn a_pair_rounds_once_to_16_bits() {
-        // 2049 lies in the middle between 2048 and 2050, and the error says on which side.
-        for (error, expected) in [(0.0, 2048.0), (1e-5, 2050.0), (-1e-5, 2048.0)] {
-            assert_eq!(
-                F16::narrow(Pair {
-                    value: 2049.0,
-                    error
-                })
-                .to_f32(),
-                expected
-            );
+    fn both_ways_to_a_products_error_agree() {
+        let mut random = 1u64;
+        for _ in 0..100_000 {
+            let mut next = || {
+                random = random
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                let exponent = 1023 - 400 + (random >> 11) % 800;
+                f64::from_bits((random >> 63) << 63 | exponent << 52 | (random >> 8) >> 4)
+            };
+            let (a, b) = (next(), next());
+            assert_eq!(product_error(a, b, a * b), a.mul_add(b, -(a * b)));
         }
-        for (error, expected) in [(0.0, 2052.0), (1e-5, 2052.0), (-1e-5, 2050.0)] {
-            assert_eq!(
-                F16::narrow(Pair {
-                    value: 2051.0,
-                    error
-                })
-                .to_f32(),
-                expected
-            );
-        }
+    }
+
+    #[test]
+    fn a_pair_rounds_to_odd() {
+        let odd = |value: f64, error: f64| Pair { value, error }.to_odd();
+        assert_eq!(odd(1.0, 0.0), 1.0);
+        assert_eq!(odd(1.0, 1e-20), 1.0f64.next_up());
+        assert_eq!(odd(1.0, -1e-20), 1.0f64.next_down());
+        assert_eq!(odd(-1.0, 1e-20), (-1.0f64).next_up());
+        assert_eq!(odd(1.0f64.next_up(), 1e-20), 1.0f64.next_up());
+        assert_eq!(odd(1.0f64.next_up(), -1e-20), 1.0f64.next_up());
     }
 }

@@ -361,19 +361,11 @@ fn check_carries(
 /// are scanned one operation after the other. Changing it changes results.
 const REGROUPED_FROM: usize = 32;
 
-/// The mode in which lines of `n` elements are scanned.
-fn mode_of_line(mode: Mode, n: usize) -> Mode {
-    match mode {
-        Mode::Reassociate if n < REGROUPED_FROM => Mode::Sequential,
-        mode => mode,
-    }
-}
-
 /// Elements of a line up to which the way through a whole plan would cost more than the scan.
-const SHORT: i64 = 4096;
+const SHORT: usize = 4096;
 
-/// A short line that is contiguous in and out, of the computing type, with nothing else asked for: most
-/// small calls are one, and need no plan.
+/// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
+/// are one, and need no plan.
 pub struct ShortLine {
     /// The kernels.
     pub kernel: &'static Kernel,
@@ -386,56 +378,23 @@ pub struct ShortLine {
 }
 
 impl ShortLine {
-    /// The short line that a request is, if it is one and nothing is wrong with it.
+    /// The short line of `n` elements from `x` to `out`, if it is one and nothing is wrong with it;
+    /// otherwise a plan will tell.
     #[inline]
-    pub fn of(request: &Request<'_>) -> Option<ShortLine> {
-        let Request { op, dtype, x, .. } = *request;
-        let (&[n], Some(out)) = (request.shape, request.out) else {
-            return None;
-        };
-        let Options {
-            exclusive,
-            reverse,
-            initial,
-            mode,
-            nan,
-            overflow,
-            ..
-        } = request.options;
-        let size = dtype.size();
-        let contiguous = |strides: Option<&[i64]>| match strides {
-            None => true,
-            Some(strides) => strides == [size as i64],
-        };
-        let plain = (1..=SHORT).contains(&n)
-            && x.dtype == dtype
-            && out.dtype == dtype
-            && matches!(request.axis, 0 | -1 | FLATTEN)
-            && !(exclusive || reverse || initial)
-            && nan == Nan::Propagate
-            && overflow != Overflow::Check
-            && request.options.carry_in.is_none()
-            && request.options.carry_out.is_none()
-            && contiguous(x.strides)
-            && contiguous(out.strides);
-        if !plain {
+    pub fn new(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> Option<ShortLine> {
+        if n == 0 || n > SHORT || x.is_null() || out.is_null() {
             return None;
         }
-        let n = n as usize;
-        let mode = mode_of_line(mode, n);
-        let (from, to) = (x.pointer.addr(), out.pointer.addr());
-        let ends = from.checked_add(n * size).zip(to.checked_add(n * size));
-        let apart = ends.is_some_and(|(x_end, out_end)| x_end <= to || out_end <= from);
-        if from == 0 || to == 0 || ends.is_none() || !(from == to || apart) {
+        let bytes = n * dtype.size();
+        let (from, to) = (x.addr(), out.addr());
+        // Closer together than a line's length they overlap, and farther than that from the end of the
+        // address space neither wraps around.
+        let apart = from.abs_diff(to) >= bytes && from.max(to) <= usize::MAX - bytes;
+        if from != to && !apart {
             return None;
         }
-        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, overflow)?;
-        Some(ShortLine {
-            kernel,
-            x: x.pointer,
-            out: out.pointer,
-            n,
-        })
+        let kernel = kernels::sequential(op, dtype)?;
+        Some(ShortLine { kernel, x, out, n })
     }
 }
 
@@ -513,7 +472,7 @@ impl<'d> Plan<'d> {
                 push_merging(axis_dims, here);
             } else {
                 here.line = line;
-                if out.is_some() && extent > 1 && lines > 0 {
+                if out.is_some() && extent > 1 && lines > 0 && n_out > 0 {
                     here.out = out_dims[dim].1 as isize;
                 }
                 line = line.wrapping_mul(extent);
@@ -543,14 +502,14 @@ impl<'d> Plan<'d> {
         // The grouping may depend on the input's layout alone: it needs the elements of a line closer
         // together than lines are.
         let nearest = |dim: &Dim| scanned.x.unsigned_abs() <= dim.x.unsigned_abs();
-        let mode = match mode_of_line(options.mode, n) {
-            Mode::Reassociate if !outer.iter().all(|dim| dim.extent == 1 || nearest(dim)) => {
-                Mode::Sequential
-            }
+        let columns = !outer.iter().all(|dim| dim.extent == 1 || nearest(dim));
+        let mode = match options.mode {
+            Mode::Reassociate if columns || n < REGROUPED_FROM => Mode::Sequential,
             mode => mode,
         };
         let kernel = kernels::kernel(Isa::current(), op, dtype, mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
+        let kernel = kernel.columns.filter(|_| columns).unwrap_or(kernel);
         sort_and_merge(outer);
 
         let same_elements = initial.is_none()

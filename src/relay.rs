@@ -21,7 +21,7 @@
 //! As long as nobody else has come, the caller scans from the carry at once and folds nothing: where no
 //! other core is free, it does the work of one thread.
 
-use crate::kernels::Block;
+use crate::kernels::{Block, LARGEST_ACCUMULATOR};
 use crate::nest::Progress;
 use crate::plan::{Plan, TILE};
 use crate::status::Error;
@@ -40,7 +40,7 @@ const CHUNK: usize = TILES * TILE;
 const SPINS: usize = 4000;
 
 /// Room for an accumulator.
-type Acc = MaybeUninit<[u128; 2]>;
+type Acc = MaybeUninit<[u128; LARGEST_ACCUMULATOR / 16]>;
 
 /// The accumulator that stands before a chunk.
 #[repr(align(64))]

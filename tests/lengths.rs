@@ -316,11 +316,7 @@ fn middle_axes_agree_with_the_oracle() {
 #[test]
 fn results_are_the_same_bits_for_any_number_of_threads() {
     // Large enough for threads to be worth their while; the first is one line, the others many.
-    let cases: [(&[usize], i32); 3] = [
-        (&[5_000_011], 0),
-        (&[3, 1_500_007], 1),
-        (&[1_001, 4_003], 0),
-    ];
+    let cases: [(&[usize], i32); 2] = [(&[4_000_037], 0), (&[701, 4_003], 0)];
     for (shape, axis) in cases {
         for (op, dtype) in [
             (Op::Sum, Dtype::F64),
@@ -356,7 +352,7 @@ fn results_are_the_same_bits_for_any_number_of_threads() {
                 call.threads = 1;
                 let alone = call.run();
                 assert_eq!(alone.status, 0);
-                for threads in [2, 3, 0] {
+                for threads in [2, 3] {
                     call.threads = threads;
                     let together = call.run();
                     let same =

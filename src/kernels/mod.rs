@@ -11,16 +11,19 @@
 mod across;
 mod along;
 mod check;
+mod compensated;
 #[cfg(target_arch = "x86_64")]
 mod speculate;
 mod window;
 
-use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
+use crate::accumulate::{Accumulate, Compensated, Errorless, Plain, Saturating};
+use crate::compensate::Compensate;
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
 use crate::tile::Rewrite;
+use std::sync::OnceLock;
 use window::Reassociated;
 
 /// How operations may be grouped and what becomes of rounding errors.
@@ -86,6 +89,9 @@ pub struct Kernel {
     /// A scan of a tile from a carry ends with that carry joined with what a scan of the tile alone ends
     /// with, bit for bit.
     pub splits: bool,
+    /// The kernels for lines that lie closer together in the input than their own elements do, if
+    /// those are others, with other bits.
+    pub columns: Option<&'static Kernel>,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -175,6 +181,9 @@ unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
     }
 }
 
+/// Bytes of the largest accumulator.
+pub const LARGEST_ACCUMULATOR: usize = 64;
+
 /// A family of kernels, one for each accumulator.
 trait Family {
     const KERNEL: Kernel;
@@ -182,11 +191,13 @@ trait Family {
 
 /// The kernels that are written for every accumulator.
 const fn generic<A: Accumulate>() -> Kernel {
+    const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
         splits: false,
+        columns: None,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
@@ -332,6 +343,19 @@ pub fn kernel(
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
+/// The kernels for a request that leaves mode and overflow at their defaults, on this process's
+/// instruction set: looked up once.
+#[inline]
+pub fn sequential(op: Op, dtype: DType) -> Option<&'static Kernel> {
+    type Table = [[Option<&'static Kernel>; DType::COUNT]; Op::COUNT];
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let (isa, mode, overflow) = (Isa::current(), Mode::default(), Overflow::default());
+        Op::ALL.map(|op| DType::ALL.map(|dtype| kernel(isa, op, dtype, mode, overflow)))
+    });
+    table[op as usize][dtype as usize]
+}
+
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
 fn tuned(
@@ -341,6 +365,11 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    if mode == Mode::Compensated
+        && let Some(kernel) = compensated::kernel(isa, op, dtype)
+    {
+        return Some(kernel);
+    }
     #[cfg(target_arch = "x86_64")]
     if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
         return Some(kernel);

@@ -7,6 +7,10 @@ pub use avx::{Avx2, Avx512};
 pub use sse2::Sse2;
 
 /// A pointer whose origin the compiler no longer knows.
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "it does nothing, so it touches nothing behind the pointer either"
+)]
 #[inline(always)]
 fn anchor<T>(mut pointer: *const T) -> *const T {
     // SAFETY: no instruction at all.

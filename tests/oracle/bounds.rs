@@ -177,6 +177,16 @@ fn check_sum(
         } else if x.is_nan() || (!x.is_finite() && !lost) {
             special = Some(x);
         }
+        if x.is_finite() {
+            magnitude += x.abs();
+            allowance += small * x.abs();
+        }
+        let groups_may_overflow = demand == Demand::Regrouped
+            && magnitude / power_of_two(carried.max_exponent) > 2.0 - EDGE;
+        if groups_may_overflow && !special.is_some_and(f64::is_nan) {
+            // Even an infinity may then meet one of the other sign.
+            (special, lost) = (None, true);
+        }
         if let Some(expected) = special {
             check_special(index, got, expected)?;
             continue;
@@ -186,8 +196,6 @@ fn check_sum(
             continue;
         }
         sum.add(x);
-        magnitude += x.abs();
-        allowance += small * x.abs();
         let relative = sum.scaled(carried.max_exponent + 1);
         match demand {
             Demand::Compensated if relative.abs() >= 1.0 + EDGE && !formats.widens() => {
@@ -196,7 +204,7 @@ fn check_sum(
                 continue;
             }
             Demand::Compensated => lost = relative.abs() > 1.0 - EDGE,
-            Demand::Regrouped => lost = magnitude / power_of_two(carried.max_exponent) > 2.0 - EDGE,
+            Demand::Regrouped => {}
         }
         if lost {
             continue;
@@ -294,6 +302,15 @@ fn check_product(
         } else if x.is_nan() || ((x == 0.0 || x.is_infinite()) && !lost) {
             special = Some(if product.is_negative() { -x } else { x });
         }
+        if x.is_finite() && x != 0.0 {
+            spread += f64::from(exponent_of(x)).abs() + 1.0;
+        }
+        let groups_may_overflow =
+            demand == Demand::Regrouped && spread > f64::from(carried.max_exponent) - 4.0;
+        if groups_may_overflow && !special.is_some_and(f64::is_nan) {
+            // Even a zero may then meet an infinity.
+            (special, lost) = (None, true);
+        }
         if let Some(expected) = special {
             check_special(index, got, expected)?;
             continue;
@@ -303,12 +320,11 @@ fn check_product(
             continue;
         }
         product = product.times(BigFloat::from(x));
-        spread += f64::from(exponent_of(x)).abs() + 1.0;
         let leading = product.leading().expect("non-zero times non-zero");
         let sign = if product.is_negative() { -1.0 } else { 1.0 };
         let relative = product.scaled(i64::from(carried.max_exponent) + 1);
         if demand == Demand::Regrouped {
-            lost = spread > f64::from(carried.max_exponent) - 4.0;
+            // What matters is the spread, above.
         } else if formats.widens() {
             lost = relative.abs() > 1.0 - EDGE || leading < smallest;
         } else if relative.abs() >= 1.0 + EDGE {

@@ -151,8 +151,8 @@ impl<T: Elem> State<T> {
         let twos = across::<O, T, 1>(self.ones, ones);
         let fours = across::<O, T, 2>(self.twos, twos);
         let mut local = across::<O, T, 4>(self.fours, fours);
-        for j in 0..WINDOW {
-            local[j] = O::combine(self.local[j], local[j]);
+        for (sum, &before) in local.iter_mut().zip(&self.local) {
+            *sum = O::combine(before, *sum);
         }
         State {
             ones,
