@@ -323,7 +323,7 @@ unsafe fn run_block(
         let kernels = if plan.across {
             &plan.kernel.across
         } else {
-            &plan.kernel.along
+            &plan.along
         };
         kernels[plan.form](&Block {
             x: block_x,

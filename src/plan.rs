@@ -19,7 +19,7 @@
 #![forbid(unsafe_code)]
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Mode, Overflow, TILE};
+use crate::kernels::{self, Check, Kernel, Mode, Overflow, Run, TILE};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
@@ -173,6 +173,10 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
+    /// The scans along: the kernel's, or ones that read elements of the input's type.
+    pub along: [Run; 2],
+    /// The latter, where there are any.
+    pub widening: Option<[Run; 2]>,
     /// Index of the inclusive or exclusive form of each kernel.
     pub form: usize,
     /// The operation, for messages.
@@ -350,6 +354,10 @@ fn check_carries(
     Ok(())
 }
 
+/// Elements of a line from which on floats are regrouped; for fewer, nothing is gained over rows that
+/// are scanned one operation after the other. Changing it changes results.
+const REGROUPED_FROM: usize = 32;
+
 /// Elements of a line up to which the way through a whole plan would cost more than the scan.
 const SHORT: usize = 4096;
 
@@ -493,7 +501,7 @@ impl<'d> Plan<'d> {
         let nearest = |dim: &Dim| scanned.x.unsigned_abs() <= dim.x.unsigned_abs();
         let columns = !outer.iter().all(|dim| dim.extent == 1 || nearest(dim));
         let mode = match options.mode {
-            Mode::Reassociate if columns => Mode::Sequential,
+            Mode::Reassociate if columns || n < REGROUPED_FROM => Mode::Sequential,
             mode => mode,
         };
         let kernel = kernels::kernel(Isa::current(), op, dtype, mode, options.overflow)
@@ -518,6 +526,14 @@ impl<'d> Plan<'d> {
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
         let mut plan = Plan {
             kernel,
+            along: kernel.along,
+            widening: kernels::widening(
+                Isa::current(),
+                op,
+                [x.dtype, dtype],
+                mode,
+                options.overflow,
+            ),
             form: options.exclusive as usize,
             op,
             reverse: options.reverse,
@@ -587,10 +603,14 @@ impl<'d> Plan<'d> {
             axis.extent
         };
         let contiguous = |step: isize, size: isize| steps == 1 || step == size;
-        self.direct_x = self.dtypes[0] == self.dtypes[1]
+        let widening = self.widening.filter(|_| !self.across);
+        self.direct_x = (self.dtypes[0] == self.dtypes[1] || widening.is_some())
             && self.scrub.is_none()
             && flat
             && contiguous(x_step, x_size);
+        self.along = widening
+            .filter(|_| self.direct_x)
+            .unwrap_or(self.kernel.along);
         self.direct_out = has_out
             && self.dtypes[1] == self.dtypes[2]
             && self.put_back.is_none()

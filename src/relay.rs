@@ -202,7 +202,7 @@ impl<'p, 'd> Relay<'p, 'd> {
     /// As [`help`](Self::help); `acc` holds an accumulator if `started`.
     unsafe fn scan(&self, start: usize, len: usize, acc: *mut u8, started: bool) {
         let Plan {
-            kernel, axis, form, ..
+            along, axis, form, ..
         } = *self.plan;
         let block = Block {
             x: self.plan.x.wrapping_offset(start as isize * axis.x),
@@ -215,7 +215,7 @@ impl<'p, 'd> Relay<'p, 'd> {
             started,
         };
         // SAFETY: 1 to 3 of the plan.
-        unsafe { (kernel.along[form])(&block) }
+        unsafe { (along[form])(&block) }
     }
 
     /// The accumulators that scans of each tile of a chunk by itself end with; returns their number.
@@ -223,7 +223,7 @@ impl<'p, 'd> Relay<'p, 'd> {
     /// # Safety
     /// As [`help`](Self::help).
     unsafe fn fold(&self, start: usize, len: usize, totals: &mut [Acc; TILES]) -> usize {
-        let Plan { kernel, axis, .. } = *self.plan;
+        let Plan { along, axis, .. } = *self.plan;
         let mut nowhere = MaybeUninit::<[u128; TILE]>::uninit();
         let tiles = len.div_ceil(TILE);
         for (tile, total) in totals[..tiles].iter_mut().enumerate() {
@@ -239,7 +239,7 @@ impl<'p, 'd> Relay<'p, 'd> {
                 started: false,
             };
             // SAFETY: 1 of the plan; a tile has room for TILE elements of any type.
-            unsafe { (kernel.along[0])(&block) };
+            unsafe { (along[0])(&block) };
         }
         tiles
     }

@@ -380,6 +380,21 @@ fn tuned(
     window::kernel(isa, op, dtype, mode, overflow)
 }
 
+/// Scans along, inclusive and exclusive, that read elements of the first type and compute in the
+/// second; `None` where elements are better converted beforehand.
+///
+/// The results are those of the second type's kernel on converted elements, and the blocks the same but
+/// for the type of `x`, which does not meet `out`.
+pub fn widening(
+    isa: Isa,
+    op: Op,
+    dtypes: [DType; 2],
+    mode: Mode,
+    overflow: Overflow,
+) -> Option<[Run; 2]> {
+    window::widening(isa, op, dtypes, mode, overflow)
+}
+
 /// The kernels that run everywhere.
 fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'static Kernel> {
     let compensated = mode == Mode::Compensated;

@@ -39,6 +39,13 @@ pub trait Registers: 'static {
     /// Whether partly filled registers are moved as fast as whole ones.
     const MASKS: bool = false;
 
+    /// The same pointer, from which the compiler addresses all that is near it: left to itself, it
+    /// may keep a pointer for every register that a loop reads or writes, more than there are places.
+    #[inline(always)]
+    fn anchor<T>(pointer: *const T) -> *const T {
+        pointer
+    }
+
     /// Reads a register.
     ///
     /// # Safety
@@ -63,12 +70,8 @@ pub trait Registers: 'static {
     /// `bytes <= BYTES` readable bytes.
     #[inline(always)]
     unsafe fn load_head(from: *const u8, bytes: usize, size: usize) -> Self::Reg {
-        let mut room = Room::ZEROED;
-        // SAFETY: the room holds every register, and `bytes` are readable.
-        unsafe {
-            copy_elements(from, room.bytes_mut(), bytes, size);
-            Self::load(room.bytes())
-        }
+        // SAFETY: this function's.
+        unsafe { load_head_by_elements::<Self>(from, bytes, size) }
     }
 
     /// Writes the first `bytes` of a register, a whole number of elements of `size`.
@@ -90,6 +93,12 @@ pub trait Registers: 'static {
     /// # Safety
     /// The elements' size divides 16.
     unsafe fn splat<T: Copy>(element: T) -> Self::Reg;
+
+    /// The last element of a register in every lane.
+    ///
+    /// # Safety
+    /// The elements have 4, 8 or 16 bytes.
+    unsafe fn repeat_last<T>(value: Self::Reg) -> Self::Reg;
 
     /// The last `bytes` of `before` and then `value` without its last: `value` moved up by `bytes`,
     /// which is below `BYTES` and a power of two.
@@ -270,6 +279,25 @@ impl Room {
     #[inline(always)]
     pub fn bytes_mut(&mut self) -> *mut u8 {
         self.0.as_mut_ptr()
+    }
+}
+
+/// [`Registers::load_head`] by way of memory, which costs a dozen cycles or more: the processor has to
+/// wait until the elements are there before it can read them as one.
+///
+/// # Safety
+/// As that.
+#[inline(always)]
+pub unsafe fn load_head_by_elements<R: Registers + ?Sized>(
+    from: *const u8,
+    bytes: usize,
+    size: usize,
+) -> R::Reg {
+    let mut room = Room::ZEROED;
+    // SAFETY: the room holds every register, and `bytes` are readable.
+    unsafe {
+        copy_elements(from, room.bytes_mut(), bytes, size);
+        R::load(room.bytes())
     }
 }
 

@@ -2,7 +2,7 @@
 //! arrays; the grouping is told in [`super`].
 
 use super::{CHUNK, WINDOW};
-use crate::elem::{CastFrom, Elem};
+use crate::elem::Elem;
 use crate::kernels::Block;
 use crate::op::Combine;
 
@@ -10,7 +10,7 @@ use crate::op::Combine;
 ///
 /// # Safety
 /// As [`crate::kernels::Run`].
-pub unsafe fn run<O: Combine<T>, T: Elem + CastFrom<T>, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) {
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -22,7 +22,7 @@ pub unsafe fn run<O: Combine<T>, T: Elem + CastFrom<T>, const EXCLUSIVE: bool>(b
             while i < block.len {
                 let n = CHUNK.min(block.len - i);
                 let carry = acc;
-                acc = Some(chunk::<O, T, T, EXCLUSIVE>(x.add(i), out.add(i), n, carry));
+                acc = Some(chunk::<O, T, EXCLUSIVE>(x.add(i), out.add(i), n, carry));
                 i += n;
             }
             if let Some(acc) = acc {
@@ -36,101 +36,152 @@ pub unsafe fn run<O: Combine<T>, T: Elem + CastFrom<T>, const EXCLUSIVE: bool>(b
 ///
 /// # Safety
 /// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
-pub unsafe fn chunk<O, X, T, const EXCLUSIVE: bool>(
-    x: *const X,
+#[inline(always)]
+unsafe fn chunk<O, T, const EXCLUSIVE: bool>(
+    x: *const T,
     out: *mut T,
     n: usize,
     carry: Option<T>,
 ) -> T
 where
     O: Combine<T>,
-    X: Elem,
-    T: Elem + CastFrom<X>,
+    T: Elem,
 {
-    let mut state = State::<T> {
-        levels: [[O::IDENTITY; WINDOW]; 3],
-        local: [O::IDENTITY; WINDOW],
-    };
+    let nothing = [O::IDENTITY; WINDOW];
+    let first = WINDOW.min(n);
     let mut before = carry.unwrap_or(O::IDENTITY);
-    let mut i = 0;
-    while i < n {
-        let len = WINDOW.min(n - i);
-        let mut elements = [O::IDENTITY; WINDOW];
-        // SAFETY: len elements from i on are within n, and all of them are read before the first
-        // place is written.
-        unsafe {
-            if len == WINDOW {
-                for (j, element) in elements.iter_mut().enumerate() {
-                    *element = T::cast_from(x.add(i + j).read_unaligned());
-                }
-            } else {
-                for (j, element) in elements[..len].iter_mut().enumerate() {
-                    *element = T::cast_from(x.add(i + j).read_unaligned());
-                }
+    // SAFETY: every window is within the n elements, and is read before its place is written.
+    unsafe {
+        let mut state = State::first::<O>(load(x, first));
+        before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out, first);
+        let mut i = first;
+        while n - i >= WINDOW {
+            let mut ones = nothing;
+            for (j, one) in ones.iter_mut().enumerate() {
+                *one = x.add(i + j).read_unaligned();
             }
-            let mut shown = if i == 0 {
-                state.window::<O, true>(elements)
-            } else {
-                state.window::<O, false>(elements)
-            };
-            if let Some(carry) = carry {
-                for value in &mut shown {
-                    *value = O::combine(carry, *value);
-                }
-            }
-            let last = shown[len - 1];
-            if EXCLUSIVE {
-                shown.rotate_right(1);
-                shown[0] = before;
-            }
-            before = last;
-            if len == WINDOW {
-                for (j, &value) in shown.iter().enumerate() {
-                    out.add(i + j).write_unaligned(value);
-                }
-            } else {
-                for (j, &value) in shown[..len].iter().enumerate() {
-                    out.add(i + j).write_unaligned(value);
-                }
-            }
+            state = state.next::<O>(ones);
+            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), WINDOW);
+            i += WINDOW;
         }
-        i += len;
+        if i < n {
+            state = state.next::<O>(load(x.add(i), n - i));
+            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), n - i);
+        }
     }
     before
 }
 
-/// Where a chunk has got to.
+/// A window of which `n > 0` elements are read; the others do not matter.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+unsafe fn load<T: Elem>(x: *const T, n: usize) -> [T; WINDOW] {
+    // SAFETY: this function's.
+    unsafe {
+        let mut ones = [x.read_unaligned(); WINDOW];
+        for (j, one) in ones.iter_mut().enumerate().take(n) {
+            *one = x.add(j).read_unaligned();
+        }
+        ones
+    }
+}
+
+/// Shows `n` results, those relative to the chunk combined with the carry, and returns the last.
+///
+/// # Safety
+/// Their places are writable.
+#[inline(always)]
+unsafe fn store<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(
+    local: [T; WINDOW],
+    carry: Option<T>,
+    before: T,
+    out: *mut T,
+    n: usize,
+) -> T {
+    let mut shown = local;
+    if let Some(carry) = carry {
+        for value in &mut shown {
+            *value = O::combine(carry, *value);
+        }
+    }
+    let last = shown[n - 1];
+    if EXCLUSIVE {
+        shown.rotate_right(1);
+        shown[0] = before;
+    }
+    for (j, &value) in shown.iter().enumerate().take(n) {
+        // SAFETY: this function's.
+        unsafe { out.add(j).write_unaligned(value) }
+    }
+    last
+}
+
+/// The last window of a chunk. It is handed on by value: the compiler keeps it in registers then.
+#[derive(Clone, Copy)]
 struct State<T> {
-    /// The last elements, pairs and fours.
-    levels: [[T; WINDOW]; 3],
-    /// The last results relative to the chunk.
+    /// Its elements.
+    ones: [T; WINDOW],
+    /// The windows of two, and of four, that end there.
+    twos: [T; WINDOW],
+    fours: [T; WINDOW],
+    /// Its results relative to the chunk.
     local: [T; WINDOW],
 }
 
 impl<T: Elem> State<T> {
-    /// The results of the next window of elements, relative to the chunk; with `FIRST` nothing is
-    /// before them.
+    /// Before which there is nothing.
     #[inline(always)]
-    fn window<O: Combine<T>, const FIRST: bool>(&mut self, elements: [T; WINDOW]) -> [T; WINDOW] {
-        let mut sums = elements;
-        for (level, past) in self.levels.iter_mut().enumerate() {
-            let distance = 1 << level;
-            let narrow = sums;
-            for j in 0..WINDOW {
-                if j >= distance {
-                    sums[j] = O::combine(narrow[j - distance], narrow[j]);
-                } else if !FIRST {
-                    sums[j] = O::combine(past[WINDOW + j - distance], narrow[j]);
-                }
-            }
-            *past = narrow;
+    fn first<O: Combine<T>>(ones: [T; WINDOW]) -> State<T> {
+        let twos = within::<O, T, 1>(ones);
+        let fours = within::<O, T, 2>(twos);
+        let local = within::<O, T, 4>(fours);
+        State {
+            ones,
+            twos,
+            fours,
+            local,
         }
-        if !FIRST {
-            for (sum, &local) in sums.iter_mut().zip(&self.local) {
-                *sum = O::combine(local, *sum);
-            }
-        }
-        self.local = sums;
-        sums
     }
+
+    /// The one after this.
+    #[inline(always)]
+    fn next<O: Combine<T>>(self, ones: [T; WINDOW]) -> State<T> {
+        let twos = across::<O, T, 1>(self.ones, ones);
+        let fours = across::<O, T, 2>(self.twos, twos);
+        let mut local = across::<O, T, 4>(self.fours, fours);
+        for (sum, &before) in local.iter_mut().zip(&self.local) {
+            *sum = O::combine(before, *sum);
+        }
+        State {
+            ones,
+            twos,
+            fours,
+            local,
+        }
+    }
+}
+
+/// From windows of `D` elements to windows of twice as many, where nothing stands before them.
+#[inline(always)]
+fn within<O: Combine<T>, T: Elem, const D: usize>(sums: [T; WINDOW]) -> [T; WINDOW] {
+    let mut doubled = sums;
+    for j in D..WINDOW {
+        doubled[j] = O::combine(sums[j - D], sums[j]);
+    }
+    doubled
+}
+
+/// The same after the windows `past`.
+#[inline(always)]
+fn across<O: Combine<T>, T: Elem, const D: usize>(
+    past: [T; WINDOW],
+    sums: [T; WINDOW],
+) -> [T; WINDOW] {
+    let mut doubled = within::<O, T, D>(sums);
+    for j in 0..D {
+        doubled[j] = O::combine(past[WINDOW - D + j], sums[j]);
+    }
+    doubled
 }

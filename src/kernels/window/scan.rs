@@ -5,11 +5,11 @@
     reason = "k is the number of a register in several arrays at once"
 )]
 
-use super::portable;
-use super::{CHUNK, PREFETCH, SHORT, STREAMING};
+use super::{CHUNK, PREFETCH, SHORT, TAIL};
 use crate::elem::{CastFrom, Elem};
 use crate::kernels::Block;
 use crate::op::Combine;
+use crate::simd::cache;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
 use std::marker::PhantomData;
 
@@ -318,7 +318,7 @@ fn prefetch<X>(x: *const X, n: usize) {
 /// Whether a block's results should go past the caches.
 fn streams<S: Spec>(block: &Block) -> bool {
     let bytes = block.rows * block.len * (size_of::<S::X>() + size_of::<S::M>());
-    bytes > STREAMING && !std::ptr::addr_eq(block.x, block.out)
+    bytes > cache::streaming_threshold() && !std::ptr::addr_eq(block.x, block.out)
 }
 
 /// Makes streamed results visible to other threads before anything that follows.
@@ -371,10 +371,10 @@ trait Line<S: Spec> {
     ) -> S::M;
 }
 
-/// Operations for which every grouping gives the same bits.
-pub struct Exact<S, const EXCLUSIVE: bool>(PhantomData<S>);
+/// Operations for which every grouping gives the same bits, in groups of `G` registers.
+pub struct Exact<S, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
 
-impl<S: Spec, const EXCLUSIVE: bool> Task<Block> for Exact<S, EXCLUSIVE> {
+impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Task<Block> for Exact<S, G, EXCLUSIVE> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
@@ -382,7 +382,7 @@ impl<S: Spec, const EXCLUSIVE: bool> Task<Block> for Exact<S, EXCLUSIVE> {
     }
 }
 
-impl<S: Spec, const EXCLUSIVE: bool> Line<S> for Exact<S, EXCLUSIVE> {
+impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Line<S> for Exact<S, G, EXCLUSIVE> {
     #[inline(always)]
     unsafe fn scan(
         mut x: *const S::X,
@@ -407,19 +407,16 @@ impl<S: Spec, const EXCLUSIVE: bool> Line<S> for Exact<S, EXCLUSIVE> {
             }
             match started {
                 Some(acc) if n == 0 => acc,
-                _ => exact::<S, EXCLUSIVE>(x, out, n, started, streaming),
+                _ => exact::<S, G, EXCLUSIVE>(x, out, n, started, streaming),
             }
         }
     }
 }
 
-/// Registers of a group.
-const GROUP: usize = 4;
-
 /// # Safety
 /// As [`Line::scan`].
 #[inline(always)]
-unsafe fn exact<S: Spec, const EXCLUSIVE: bool>(
+unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
@@ -432,12 +429,13 @@ unsafe fn exact<S: Spec, const EXCLUSIVE: bool>(
         let start = started.map_or(identity, S::T::cast_from);
         let mut past = Past::<S, 1>::new(identity);
         let mut result = S::R::splat(start);
-        let mut i = 0;
         let mut sound = !started.is_some_and(|acc| acc.is_nan());
-        while sound && n - i >= GROUP * S::LANES {
-            let (elements, earlier) = load_group::<S, GROUP>(x.add(i), past.0[0][0]);
+        let (mut x, mut out, mut left) = (x, out, n);
+        while sound && left >= G * S::LANES {
+            (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
+            let (elements, earlier) = load_group::<S, G>(x, past.0[0][0]);
             let mut exceptions = 0;
-            for k in 0..GROUP / 2 {
+            for k in 0..G / 2 {
                 exceptions |= S::R::exceptions(elements[2 * k], elements[2 * k + 1]);
             }
             if exceptions != 0 {
@@ -445,24 +443,25 @@ unsafe fn exact<S: Spec, const EXCLUSIVE: bool>(
                 break;
             }
             if streaming {
-                prefetch(x.add(i), GROUP * S::LANES);
+                prefetch(x, G * S::LANES);
             }
             let before = result;
-            let mut shown = past.windows::<GROUP, false>(elements, Some(earlier), S::LANES);
-            for k in 0..GROUP {
+            let mut shown = past.windows::<G, false>(elements, Some(earlier), S::LANES);
+            for k in 0..G {
                 result = S::R::apply(result, shown[k]);
                 shown[k] = result;
             }
             if EXCLUSIVE {
-                shown = held_back::<S, GROUP>(before, shown);
+                shown = held_back::<S, G>(before, shown);
             }
-            store_group::<S, GROUP>(out.add(i), shown, streaming);
-            i += GROUP * S::LANES;
+            store_group::<S, G>(out, shown, streaming);
+            (x, out) = (x.add(G * S::LANES), out.add(G * S::LANES));
+            left -= G * S::LANES;
         }
         let mut last = S::LANES - 1;
-        while sound && i < n {
-            let left = S::LANES.min(n - i);
-            let elements = load_some::<S, 1>(x.add(i), left);
+        while sound && (left >= S::LANES || (S::R::MASKS && left > TAIL)) {
+            let len = S::LANES.min(left);
+            let elements = load_some::<S, 1>(x, len);
             if S::R::exceptions(elements[0], elements[0]) != 0 {
                 sound = false;
                 break;
@@ -474,18 +473,19 @@ unsafe fn exact<S: Spec, const EXCLUSIVE: bool>(
             if EXCLUSIVE {
                 shown = held_back::<S, 1>(before, shown);
             }
-            store_some::<S, 1>(out.add(i), shown, left);
-            i += left;
-            last = left - 1;
+            store_some::<S, 1>(out, shown, len);
+            (x, out) = (x.add(len), out.add(len));
+            left -= len;
+            last = len - 1;
         }
-        let acc = if i > 0 {
+        let acc = if left < n {
             Some(lane::<S, 1>([result], last))
         } else {
             started
         };
         match acc {
-            Some(acc) if sound => acc,
-            _ => one_by_one::<S, EXCLUSIVE>(x.add(i), out.add(i), n - i, acc),
+            Some(acc) if sound && left == 0 => acc,
+            _ => one_by_one::<S, EXCLUSIVE>(x, out, left, acc),
         }
     }
 }
@@ -549,67 +549,27 @@ impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
     ) -> S::M {
         // SAFETY: chunks of the line, one after the other.
         unsafe {
-            if n < SHORT && !S::R::MASKS {
-                return portable::chunk::<S::O, S::X, S::M, EXCLUSIVE>(x, out, n, started);
-            }
             let streaming = streaming && (out as usize).is_multiple_of(16);
-            let mut carry = started;
-            let mut acc = <S::O as Combine<S::M>>::IDENTITY;
-            let mut i = 0;
-            while i < n {
-                let len = CHUNK.min(n - i);
-                acc = chunk::<S, U, G, EXCLUSIVE>(x.add(i), out.add(i), len, carry, streaming);
-                carry = Some(acc);
-                i += len;
+            let identity = <S::O as Combine<S::T>>::IDENTITY;
+            let start = S::R::splat(started.map_or(identity, S::T::cast_from));
+            let mut state = State::<S, U> {
+                past: Past::new(identity),
+                local: [start; U],
+                carry: start,
+                carried: started.is_some(),
+                shown: [start; U],
+            };
+            let (mut x, mut out, mut left) = (x, out, n);
+            loop {
+                let last = state.chunk::<G, EXCLUSIVE>(x, out, CHUNK.min(left), streaming);
+                if left <= CHUNK {
+                    return lane::<S, U>(state.shown, last);
+                }
+                (x, out, left) = (x.add(CHUNK), out.add(CHUNK), left - CHUNK);
+                state.carry = S::R::repeat_last::<S::T>(state.shown[U - 1]);
+                state.carried = true;
             }
-            acc
         }
-    }
-}
-
-/// One chunk, of at most [`CHUNK`] elements.
-///
-/// # Safety
-/// As [`Line::scan`].
-#[inline(always)]
-unsafe fn chunk<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool>(
-    x: *const S::X,
-    out: *mut S::M,
-    n: usize,
-    carry: Option<S::M>,
-    streaming: bool,
-) -> S::M {
-    // SAFETY: every piece is within the n elements, and is read before its place is written.
-    unsafe {
-        let unit = U * S::LANES;
-        let zero = <S::O as Combine<S::T>>::IDENTITY;
-        let mut state = State::<S, U> {
-            past: Past::new(zero),
-            local: [S::R::splat(zero); U],
-            carry: S::R::splat(carry.map_or(zero, S::T::cast_from)),
-            carried: carry.is_some(),
-            shown: [S::R::splat(carry.map_or(zero, S::T::cast_from)); U],
-        };
-        let first = unit.min(n);
-        state.some::<EXCLUSIVE, true>(x, out, first);
-        let mut i = first;
-        let mut last = first;
-        while n - i >= G * S::LANES {
-            if streaming {
-                prefetch(x.add(i), G * S::LANES);
-            }
-            let (elements, earlier) = load_group::<S, G>(x.add(i), state.past.0[0][U - 1]);
-            let shown = state.group::<G, EXCLUSIVE, false>(elements, Some(earlier));
-            store_group::<S, G>(out.add(i), shown, streaming);
-            i += G * S::LANES;
-            last = unit;
-        }
-        while i < n {
-            last = unit.min(n - i);
-            state.some::<EXCLUSIVE, false>(x.add(i), out.add(i), last);
-            i += last;
-        }
-        lane::<S, U>(state.shown, last - 1)
     }
 }
 
@@ -627,6 +587,51 @@ struct State<S: Spec, const U: usize> {
 }
 
 impl<S: Spec, const U: usize> State<S, U> {
+    /// One chunk of `n > 0` elements, and which lane of the last results shown is the last.
+    ///
+    /// # Safety
+    /// As [`Line::scan`].
+    #[inline(always)]
+    unsafe fn chunk<const G: usize, const EXCLUSIVE: bool>(
+        &mut self,
+        mut x: *const S::X,
+        mut out: *mut S::M,
+        n: usize,
+        streaming: bool,
+    ) -> usize {
+        let (unit, group) = (U * S::LANES, G * S::LANES);
+        let mut left = n;
+        let mut last = unit.min(n);
+        // SAFETY: every piece is within the n elements, and is read before its place is written.
+        unsafe {
+            if n >= group {
+                let elements = load_some::<S, G>(x, group);
+                let shown = self.group::<G, EXCLUSIVE, true>(elements, None);
+                store_group::<S, G>(out, shown, streaming);
+                (x, out, left) = (x.add(group), out.add(group), left - group);
+            } else {
+                self.some::<EXCLUSIVE, true>(x, out, last);
+                (x, out, left) = (x.add(last), out.add(last), left - last);
+            }
+            while left >= group {
+                (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
+                if streaming {
+                    prefetch(x, group);
+                }
+                let (elements, earlier) = load_group::<S, G>(x, self.past.0[0][U - 1]);
+                let shown = self.group::<G, EXCLUSIVE, false>(elements, Some(earlier));
+                store_group::<S, G>(out, shown, streaming);
+                (x, out, left) = (x.add(group), out.add(group), left - group);
+            }
+            while left > 0 {
+                last = unit.min(left);
+                self.some::<EXCLUSIVE, false>(x, out, last);
+                (x, out, left) = (x.add(last), out.add(last), left - last);
+            }
+        }
+        last - 1
+    }
+
     /// The next `G` registers of results.
     ///
     /// # Safety
@@ -651,11 +656,7 @@ impl<S: Spec, const U: usize> State<S, U> {
             }
             if self.carried {
                 for k in 0..G {
-                    shown[k] = if k % 2 == 0 {
-                        S::R::apply_beside(self.carry, shown[k])
-                    } else {
-                        S::R::apply(self.carry, shown[k])
-                    };
+                    shown[k] = S::R::apply_beside(self.carry, shown[k]);
                 }
             }
             let before = self.shown[U - 1];

@@ -5,10 +5,10 @@
 
 use super::{CHUNK, WINDOW};
 use crate::dtype::DType;
-use crate::elem::{Bf16, Bool, Complex, Elem, F16};
+use crate::elem::{Bf16, Bool, CastFrom, Complex, Elem, F16};
 use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run};
 use crate::op::{Combine, Max, Min, Op, Prod, Sum};
-use crate::simd::Isa;
+use crate::simd::{Isa, cache};
 
 /// Bytes by which elements may be off their alignment.
 const SLACK: usize = 64;
@@ -422,6 +422,106 @@ fn integers_maxima_and_minima_are_those_of_successive_operations() {
 #[test]
 fn reassociated_floats_have_the_documented_grouping_everywhere() {
     grouped_scans(&lengths(), 2);
+}
+
+/// Compares the scans that convert as they read with `model` on converted elements.
+fn check_widening<O: Combine<T>, X: Sample, T: Sample + CastFrom<X>>(
+    op: Op,
+    mode: Mode,
+    model: fn(&[T], Option<T>) -> Vec<T>,
+    lengths: &[usize],
+) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut tried = 0;
+    for isa in instruction_sets() {
+        let dtypes = [X::DTYPE, T::DTYPE];
+        let Some(along) = kernels::widening(isa, op, dtypes, mode, Overflow::Wrap) else {
+            assert!(isa < Isa::Avx2 || isa == Isa::Neon, "{isa:?} has it");
+            continue;
+        };
+        tried += 1;
+        let grid = kernels::kernel(isa, op, T::DTYPE, mode, Overflow::Wrap).map_or(1, |k| k.grid);
+        for &n in lengths {
+            let kind = random.below(6);
+            let x: Vec<X> = (0..n).map(|_| X::sample(kind, &mut random)).collect();
+            let wide: Vec<T> = x.iter().map(|&x| T::cast_from(x)).collect();
+            let start = (random.below(3) == 0).then(|| T::sample(kind, &mut random));
+            let inclusive = model(&wide, start);
+            for exclusive in [false, true] {
+                let expected = expected(&inclusive, start, O::IDENTITY, exclusive);
+                for piece in [0, (1 + random.below(70)).next_multiple_of(grid)] {
+                    let call = Call {
+                        exclusive,
+                        in_place: false,
+                        offset: random.below(SLACK / 2),
+                        piece,
+                    };
+                    let (shown, total) = run(along, &x, start, O::IDENTITY, call);
+                    let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
+                    assert_eq!(got, expected, "{op:?} {dtypes:?} {isa:?} {call:?} n {n}");
+                }
+            }
+        }
+    }
+    println!("{op:?} {:?}: {tried} instruction sets", X::DTYPE);
+}
+
+macro_rules! check_all_widening {
+    ($lengths:expr, $mode:expr, $model:ident; $($o:ident $t:ty: $($x:ty)|+;)*) => { $($(
+        check_widening::<$o, $x, $t>(Op::$o, $mode, $model::<$o, $t>, $lengths);
+    )+)* };
+}
+
+#[test]
+fn converting_while_reading_gives_the_results_of_converting_first() {
+    let lengths = lengths();
+    check_all_widening! { &lengths, Mode::Sequential, successive;
+        Sum u64: i8 | u8 | i16 | u16 | i32 | u32 | Bool;
+        Sum i64: i8 | u8 | i16 | u16 | i32 | u32 | Bool;
+        Prod u64: i8 | u8 | i16 | u16 | i32 | u32 | Bool;
+        Prod i64: i8 | u8 | i16 | u16 | i32 | u32 | Bool;
+    }
+    check_all_widening! { &lengths, Mode::Reassociate, grouping;
+        Sum f64: F16 | Bf16 | f32;
+        Prod f64: F16 | Bf16 | f32;
+    }
+}
+
+#[test]
+fn streamed_results_are_the_same() {
+    // More than the last-level cache holds, at every place in 64 bytes that an output may have.
+    let n = cache::streaming_threshold() / 16 + 1000;
+    let mut random = Random(7);
+    let x: Vec<f64> = (0..n).map(|_| f64::sample(1, &mut random)).collect();
+    let whole: Vec<u64> = x.iter().map(|x| x.to_bits()).collect();
+    let sums = successive::<Sum, u64>(&whole, None);
+    let floats = grouping::<Sum, f64>(&x, None);
+    for isa in instruction_sets() {
+        let kernel = |op, dtype, mode| {
+            kernels::kernel(isa, op, dtype, mode, Overflow::Wrap).expect("there is a kernel")
+        };
+        let exact = kernel(Op::Sum, DType::U64, Mode::Sequential);
+        let grouped = kernel(Op::Sum, DType::F64, Mode::Reassociate);
+        for offset in [0, 12, 24] {
+            let call = Call {
+                exclusive: false,
+                in_place: false,
+                offset,
+                piece: 0,
+            };
+            let (shown, total) = run(exact.along, &whole, None, 0, call);
+            assert!(
+                shown == sums && sums.last() == Some(&total),
+                "{isa:?} {offset}"
+            );
+            let (shown, total) = run(grouped.along, &x, None::<f64>, 0.0, call);
+            let same = shown
+                .iter()
+                .zip(&floats)
+                .all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same && floats.last() == Some(&total), "{isa:?} {offset}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The kernels of x86-64: which operation on which type is scanned on which lanes.
 
 use super::scan::{Exact, Grouped, Scan, Spec};
-use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain};
+use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16};
 use crate::kernels::{Mode, family};
@@ -11,44 +11,80 @@ use crate::simd::registers::Registers;
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use std::marker::PhantomData;
 
-/// The kernels of the family `F` with exact scans along.
-struct ExactOf<S, F>(PhantomData<(S, F)>);
+/// The kernels of the family `F` with exact scans along, in groups of `G` registers.
+struct ExactOf<S, F, const G: usize>(PhantomData<(S, F)>);
 
-impl<S: Spec, F: Family> Family for ExactOf<S, F>
-where
-    F: 'static,
-{
+impl<S: Spec, F: Family + 'static, const G: usize> Family for ExactOf<S, F, G> {
     const KERNEL: Kernel = Kernel {
-        along: [
-            <S::R as Registers>::enter::<_, Exact<S, false>>,
-            <S::R as Registers>::enter::<_, Exact<S, true>>,
-        ],
+        along: exact_scans::<S, G>(),
         ..F::KERNEL
     };
 }
 
-/// The kernels of the family `F` with grouped scans along.
+/// Exact scans, inclusive and exclusive.
+const fn exact_scans<S: Spec, const G: usize>() -> [Run; 2] {
+    [
+        <S::R as Registers>::enter::<_, Exact<S, G, false>>,
+        <S::R as Registers>::enter::<_, Exact<S, G, true>>,
+    ]
+}
+
+/// The kernels of the family `F` with grouped scans along, a window being `U` registers and a group `G`.
 struct GroupedOf<S, F, const U: usize, const G: usize>(PhantomData<(S, F)>);
 
-impl<S: Spec, F: Family, const U: usize, const G: usize> Family for GroupedOf<S, F, U, G> {
+impl<S: Spec, F: Family + 'static, const U: usize, const G: usize> Family
+    for GroupedOf<S, F, U, G>
+{
     const KERNEL: Kernel = Kernel {
-        along: [
-            <S::R as Registers>::enter::<_, Grouped<S, U, G, false>>,
-            <S::R as Registers>::enter::<_, Grouped<S, U, G, true>>,
-        ],
+        along: grouped_scans::<S, U, G>(),
         grid: CHUNK,
         splits: true,
         ..F::KERNEL
     };
 }
 
+/// Grouped scans, inclusive and exclusive.
+const fn grouped_scans<S: Spec, const U: usize, const G: usize>() -> [Run; 2] {
+    [
+        <S::R as Registers>::enter::<_, Grouped<S, U, G, false>>,
+        <S::R as Registers>::enter::<_, Grouped<S, U, G, true>>,
+    ]
+}
+
+/// Registers of a group: as many as there is room for beside those that a loop keeps.
+const fn group<R: Registers>() -> usize {
+    if R::BYTES == 32 && !R::MASKS { 4 } else { 8 }
+}
+
+/// Registers of a window.
+const fn window<R: Registers, T>() -> usize {
+    let bytes = WINDOW * size_of::<T>();
+    if bytes > R::BYTES {
+        bytes / R::BYTES
+    } else {
+        1
+    }
+}
+
 /// Integers of type `$t` on lanes of `$lane`, which has the same bits.
 macro_rules! integer {
     ($r:ident, $o:ident, $t:ty, $lane:ty, $compensated:expr) => {
         if $compensated {
-            family!(ExactOf<Scan<$r, $o, $lane, $lane, $lane>, Checked<Errorless<Plain<$o, $t>>>>)
+            family!(
+                ExactOf<
+                    Scan<$r, $o, $lane, $lane, $lane>,
+                    Checked<Errorless<Plain<$o, $t>>>,
+                    { group::<$r>() },
+                >
+            )
         } else {
-            family!(ExactOf<Scan<$r, $o, $lane, $lane, $lane>, Checked<Plain<$o, $t>>>)
+            family!(
+                ExactOf<
+                    Scan<$r, $o, $lane, $lane, $lane>,
+                    Checked<Plain<$o, $t>>,
+                    { group::<$r>() },
+                >
+            )
         }
     };
 }
@@ -57,17 +93,26 @@ macro_rules! integer {
 macro_rules! exact {
     ($r:ident, $o:ident, $t:ty, $lane:ty, $compensated:expr) => {
         if $compensated {
-            family!(ExactOf<Scan<$r, $o, $t, $lane, $t>, Errorless<Plain<$o, $t>>>)
+            family!(
+                ExactOf<Scan<$r, $o, $t, $lane, $t>, Errorless<Plain<$o, $t>>, { group::<$r>() }>
+            )
         } else {
-            family!(ExactOf<Scan<$r, $o, $t, $lane, $t>, Plain<$o, $t>>)
+            family!(ExactOf<Scan<$r, $o, $t, $lane, $t>, Plain<$o, $t>, { group::<$r>() }>)
         }
     };
 }
 
-/// Reassociated floats, with a window of `$u` registers and groups of `$g`.
+/// Reassociated floats.
 macro_rules! grouped {
-    ($r:ident, $o:ident, $t:ty, $u:literal, $g:literal) => {
-        family!(GroupedOf<Scan<$r, $o, $t, $t, $t>, Plain<$o, $t>, $u, $g>)
+    ($r:ident, $o:ident, $t:ty) => {
+        family!(
+            GroupedOf<
+                Scan<$r, $o, $t, $t, $t>,
+                Plain<$o, $t>,
+                { window::<$r, $t>() },
+                { group::<$r>() },
+            >
+        )
     };
 }
 
@@ -132,21 +177,21 @@ macro_rules! wide_table {
             (Op::Min, DType::F16) => exact!($r, Min, F16, f32, compensated),
             (Op::Max, DType::Bf16) => exact!($r, Max, Bf16, f32, compensated),
             (Op::Min, DType::Bf16) => exact!($r, Min, Bf16, f32, compensated),
-            (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!($r, Sum, f32, 1, 4),
-            (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!($r, Prod, f32, 1, 4),
-            (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!($r, Sum, f64, 2, 4),
-            (Op::Prod, DType::F64) if mode == Mode::Reassociate => grouped!($r, Prod, f64, 2, 4),
+            (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!($r, Sum, f32),
+            (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!($r, Prod, f32),
+            (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!($r, Sum, f64),
+            (Op::Prod, DType::F64) if mode == Mode::Reassociate => grouped!($r, Prod, f64),
             (Op::Sum, DType::C64) if mode == Mode::Reassociate => {
-                grouped!($r, Sum, Complex<f32>, 2, 4)
+                grouped!($r, Sum, Complex<f32>)
             }
             (Op::Prod, DType::C64) if mode == Mode::Reassociate => {
-                grouped!($r, Prod, Complex<f32>, 2, 4)
+                grouped!($r, Prod, Complex<f32>)
             }
             (Op::Sum, DType::C128) if mode == Mode::Reassociate => {
-                grouped!($r, Sum, Complex<f64>, 4, 4)
+                grouped!($r, Sum, Complex<f64>)
             }
             (Op::Prod, DType::C128) if mode == Mode::Reassociate => {
-                grouped!($r, Prod, Complex<f64>, 4, 4)
+                grouped!($r, Prod, Complex<f64>)
             }
             _ => None,
         }
@@ -159,14 +204,14 @@ fn narrow_grouped(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
         return None;
     }
     match (op, dtype) {
-        (Op::Sum, DType::F32) => grouped!(Sse2, Sum, f32, 2, 4),
-        (Op::Prod, DType::F32) => grouped!(Sse2, Prod, f32, 2, 4),
-        (Op::Sum, DType::F64) => grouped!(Sse2, Sum, f64, 4, 4),
-        (Op::Prod, DType::F64) => grouped!(Sse2, Prod, f64, 4, 4),
-        (Op::Sum, DType::C64) => grouped!(Sse2, Sum, Complex<f32>, 4, 4),
-        (Op::Prod, DType::C64) => grouped!(Sse2, Prod, Complex<f32>, 4, 4),
-        (Op::Sum, DType::C128) => grouped!(Sse2, Sum, Complex<f64>, 8, 8),
-        (Op::Prod, DType::C128) => grouped!(Sse2, Prod, Complex<f64>, 8, 8),
+        (Op::Sum, DType::F32) => grouped!(Sse2, Sum, f32),
+        (Op::Prod, DType::F32) => grouped!(Sse2, Prod, f32),
+        (Op::Sum, DType::F64) => grouped!(Sse2, Sum, f64),
+        (Op::Prod, DType::F64) => grouped!(Sse2, Prod, f64),
+        (Op::Sum, DType::C64) => grouped!(Sse2, Sum, Complex<f32>),
+        (Op::Prod, DType::C64) => grouped!(Sse2, Prod, Complex<f32>),
+        (Op::Sum, DType::C128) => grouped!(Sse2, Sum, Complex<f64>),
+        (Op::Prod, DType::C128) => grouped!(Sse2, Prod, Complex<f64>),
         _ => None,
     }
 }
@@ -179,5 +224,68 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
         Isa::Avx2 => table!(Avx2, request, else wide_table!(Avx2, request)),
         Isa::Sse2 => table!(Sse2, request, else narrow_grouped(op, dtype, mode)),
         Isa::Neon | Isa::Scalar => None,
+    }
+}
+
+/// Elements of type `$x` read as lanes, and elements, of type `$t`.
+macro_rules! widening_table {
+    ($r:ident, $request:expr) => {{
+        let (op, [x, dtype], mode) = $request;
+        let regrouped = mode == Mode::Reassociate;
+        match (op, dtype) {
+            (Op::Sum, DType::I64 | DType::U64) => widen_integers!($r, Sum, x),
+            (Op::Prod, DType::I64 | DType::U64) => widen_integers!($r, Prod, x),
+            (Op::Sum, DType::F64) if regrouped => widen_floats!($r, Sum, x),
+            (Op::Prod, DType::F64) if regrouped => widen_floats!($r, Prod, x),
+            _ => None,
+        }
+    }};
+}
+
+macro_rules! widen_integers {
+    ($r:ident, $o:ident, $x:expr) => {
+        match $x {
+            DType::I8 => Some(exact_scans::<Scan<$r, $o, i8, u64, u64>, { group::<$r>() }>()),
+            DType::U8 => Some(exact_scans::<Scan<$r, $o, u8, u64, u64>, { group::<$r>() }>()),
+            DType::I16 => Some(exact_scans::<Scan<$r, $o, i16, u64, u64>, { group::<$r>() }>()),
+            DType::U16 => Some(exact_scans::<Scan<$r, $o, u16, u64, u64>, { group::<$r>() }>()),
+            DType::I32 => Some(exact_scans::<Scan<$r, $o, i32, u64, u64>, { group::<$r>() }>()),
+            DType::U32 => Some(exact_scans::<Scan<$r, $o, u32, u64, u64>, { group::<$r>() }>()),
+            DType::Bool => Some(exact_scans::<Scan<$r, $o, Bool, u64, u64>, { group::<$r>() }>()),
+            _ => None,
+        }
+    };
+}
+
+macro_rules! widen_floats {
+    ($r:ident, $o:ident, $x:expr) => {
+        match $x {
+            DType::F16 => Some(grouped_scans::<
+                Scan<$r, $o, F16, f64, f64>,
+                2,
+                { group::<$r>() },
+            >()),
+            DType::Bf16 => Some(grouped_scans::<
+                Scan<$r, $o, Bf16, f64, f64>,
+                2,
+                { group::<$r>() },
+            >()),
+            DType::F32 => Some(grouped_scans::<
+                Scan<$r, $o, f32, f64, f64>,
+                2,
+                { group::<$r>() },
+            >()),
+            _ => None,
+        }
+    };
+}
+
+/// The scans for an instruction set that convert as they read, where there are some.
+pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<[Run; 2]> {
+    let request = (op, dtypes, mode);
+    match isa {
+        Isa::Avx512 => widening_table!(Avx512, request),
+        Isa::Avx2 => widening_table!(Avx2, request),
+        Isa::Sse2 | Isa::Neon | Isa::Scalar => None,
     }
 }

@@ -6,7 +6,11 @@
 //! halves).
 
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::simd::registers::{Load, Registers, Store, Task, apply, apply_ordered};
+use crate::op::Sum;
+use crate::simd::registers::{
+    Apply, Load, Registers, Store, Task, apply, apply_ordered, load_head_by_elements,
+};
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// AVX2 with F16C and FMA.
@@ -20,6 +24,11 @@ macro_rules! moves {
     () => {
         type Reg = __m256i;
         const BYTES: usize = 32;
+
+        #[inline(always)]
+        fn anchor<T>(pointer: *const T) -> *const T {
+            super::anchor(pointer)
+        }
 
         #[inline(always)]
         unsafe fn load(from: *const u8) -> __m256i {
@@ -59,6 +68,18 @@ macro_rules! moves {
         }
 
         #[inline(always)]
+        unsafe fn repeat_last<T>(value: __m256i) -> __m256i {
+            // SAFETY: the processor has the instruction set, says the trait.
+            unsafe {
+                match size_of::<T>() {
+                    4 => _mm256_permutevar8x32_epi32(value, _mm256_set1_epi32(7)),
+                    8 => _mm256_permute4x64_epi64::<0b11_11_11_11>(value),
+                    _ => _mm256_permute2x128_si256::<0x11>(value, value),
+                }
+            }
+        }
+
+        #[inline(always)]
         unsafe fn merge(head: __m256i, tail: __m256i, bytes: usize) -> __m256i {
             // SAFETY: the processor has the instruction set, says the trait.
             unsafe {
@@ -79,6 +100,19 @@ impl Registers for Avx2 {
     unsafe fn enter<A, K: Task<A>>(argument: &A) {
         // SAFETY: this function's.
         unsafe { K::run(argument) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_head(from: *const u8, bytes: usize, size: usize) -> __m256i {
+        // SAFETY: this function's: the mask leaves out what is beyond `bytes`.
+        unsafe {
+            if size < 4 {
+                return load_head_by_elements::<Avx2>(from, bytes, size);
+            }
+            let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(bytes as i32 / 4), places);
+            _mm256_maskload_epi32(from.cast(), mask)
+        }
     }
 
     #[inline(always)]
@@ -151,6 +185,51 @@ macro_rules! pd {
     };
 }
 
+/// Sums of floats, which can also be had from the units that multiply.
+macro_rules! sums {
+    ($registers:ty: $($($t:ty)|+ => |$a:ident, $b:ident| $sum:expr, $beside:ident;)*) => { $($(
+        impl Apply<Sum, $t> for $registers {
+            #[inline(always)]
+            unsafe fn apply($a: __m256i, $b: __m256i) -> __m256i {
+                // SAFETY: the processor has the instruction set, says the trait.
+                unsafe { $sum }
+            }
+
+            #[inline(always)]
+            unsafe fn apply_beside($a: __m256i, $b: __m256i) -> __m256i {
+                // SAFETY: the processor has the instruction set, says the trait.
+                unsafe { $beside($a, $b) }
+            }
+        }
+    )+)* };
+}
+
+/// A sum from the units that multiply: a times 1 plus b rounds once, and to the same bits. (The
+/// compiler would make an addition of the intrinsic.)
+macro_rules! beside {
+    ($($name:ident: $instruction:literal, $one:expr;)*) => { $(
+        #[target_feature(enable = "avx2,fma")]
+        #[inline]
+        fn $name(a: __m256i, mut b: __m256i) -> __m256i {
+            // SAFETY: arithmetic on registers.
+            unsafe {
+                asm!(
+                    concat!($instruction, " {0}, {1}, {2}"),
+                    inout(ymm_reg) b,
+                    in(ymm_reg) a,
+                    in(ymm_reg) $one,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            b
+        }
+    )* };
+}
+beside! {
+    add_beside32: "vfmadd231ps", _mm256_set1_ps(1.0);
+    add_beside64: "vfmadd231pd", _mm256_set1_pd(1.0);
+}
+
 /// The operations that both have in common.
 macro_rules! operations {
     ($registers:ty) => {
@@ -159,8 +238,6 @@ macro_rules! operations {
             Sum u16 => |a, b| _mm256_add_epi16(a, b);
             Sum u32 => |a, b| _mm256_add_epi32(a, b);
             Sum u64 => |a, b| _mm256_add_epi64(a, b);
-            Sum f32 | Complex<f32> => |a, b| ps!(_mm256_add_ps(a, b));
-            Sum f64 | Complex<f64> => |a, b| pd!(_mm256_add_pd(a, b));
             Sum Bool => |a, b| _mm256_or_si256(a, b);
             Prod Bool => |a, b| _mm256_and_si256(a, b);
             // Even and odd bytes as products of 16 bits; the odd ones of a are moved down, those of
@@ -180,14 +257,17 @@ macro_rules! operations {
                 let real = _mm256_mul_ps(_mm256_moveldup_ps(a), b);
                 let swapped = _mm256_permute_ps::<0b10_11_00_01>(b);
                 let imaginary = _mm256_mul_ps(_mm256_movehdup_ps(a), swapped);
-                _mm256_castps_si256(_mm256_addsub_ps(real, imaginary))
+                // Subtracting is adding with the other sign; addsub is taken apart by LLVM.
+                let signs = _mm256_setr_ps(-0.0, 0.0, -0.0, 0.0, -0.0, 0.0, -0.0, 0.0);
+                _mm256_castps_si256(_mm256_add_ps(real, _mm256_xor_ps(imaginary, signs)))
             };
             Prod Complex<f64> => |a, b| {
                 let (a, b) = (_mm256_castsi256_pd(a), _mm256_castsi256_pd(b));
                 let real = _mm256_mul_pd(_mm256_movedup_pd(a), b);
                 let swapped = _mm256_permute_pd::<0b0101>(b);
                 let imaginary = _mm256_mul_pd(_mm256_permute_pd::<0b1111>(a), swapped);
-                _mm256_castpd_si256(_mm256_addsub_pd(real, imaginary))
+                let signs = _mm256_setr_pd(-0.0, 0.0, -0.0, 0.0);
+                _mm256_castpd_si256(_mm256_add_pd(real, _mm256_xor_pd(imaginary, signs)))
             };
             Max Bool => |a, b| _mm256_or_si256(a, b);
             Min Bool => |a, b| _mm256_and_si256(a, b);
@@ -203,6 +283,11 @@ macro_rules! operations {
             Min u32 => |a, b| _mm256_min_epu32(a, b);
             Max i32 => |a, b| _mm256_max_epi32(a, b);
             Min i32 => |a, b| _mm256_min_epi32(a, b);
+        }
+
+        sums! { $registers:
+            f32 | Complex<f32> => |a, b| ps!(_mm256_add_ps(a, b)), add_beside32;
+            f64 | Complex<f64> => |a, b| pd!(_mm256_add_pd(a, b)), add_beside64;
         }
 
         apply_ordered! { $registers: |a, b|

@@ -4,7 +4,9 @@
 //! (64-bit maxima; products of 8, 32 and 64 bits), there is none here.
 
 use crate::elem::{Bool, Complex};
-use crate::simd::registers::{Load, Registers, Store, Task, apply, apply_ordered};
+use crate::simd::registers::{
+    Load, Registers, Store, Task, apply, apply_ordered, load_head_by_elements,
+};
 use std::arch::x86_64::*;
 
 /// 16-byte registers.
@@ -21,9 +23,26 @@ impl Registers for Sse2 {
     }
 
     #[inline(always)]
+    fn anchor<T>(pointer: *const T) -> *const T {
+        super::anchor(pointer)
+    }
+
+    #[inline(always)]
     unsafe fn load(from: *const u8) -> __m128i {
         // SAFETY: this function's.
         unsafe { _mm_loadu_si128(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_head(from: *const u8, bytes: usize, size: usize) -> __m128i {
+        // SAFETY: this function's.
+        unsafe {
+            match bytes {
+                8 => _mm_loadl_epi64(from.cast()),
+                4 => _mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()),
+                _ => load_head_by_elements::<Sse2>(from, bytes, size),
+            }
+        }
     }
 
     #[inline(always)]
@@ -72,6 +91,18 @@ impl Registers for Sse2 {
                     let (before, value) = (_mm_castsi128_pd(before), _mm_castsi128_pd(value));
                     _mm_castpd_si128(_mm_shuffle_pd::<1>(before, value))
                 }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn repeat_last<T>(value: __m128i) -> __m128i {
+        // SAFETY: the processor has the instruction set, says the trait.
+        unsafe {
+            match size_of::<T>() {
+                4 => _mm_shuffle_epi32::<0b11_11_11_11>(value),
+                8 => _mm_shuffle_epi32::<0b11_10_11_10>(value),
+                _ => value,
             }
         }
     }
