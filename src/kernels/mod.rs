@@ -193,7 +193,7 @@ trait Family {
 }
 
 /// The kernels that are written for every accumulator.
-const fn generic<A: Accumulate>() -> Kernel {
+pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
