@@ -11,10 +11,11 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::Block;
+use crate::kernels::{Block, Panels};
 use crate::plan::{ACCUMULATORS, Dim, Plan, TILE};
+use crate::simd::Isa;
 use crate::status::{Error, OverflowIn};
-use crate::tile::{self, Convert};
+use crate::tile::{self, Convert, Move};
 use crate::view::MAX_NDIM;
 use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
@@ -53,16 +54,27 @@ pub trait Progress {
 /// Most elements of a block between two reports of progress.
 const REPORT: usize = 1 << 17;
 
+/// Groups of lines, and runs of panels, that a plan's units are counted by.
+fn counts(plan: &Plan) -> (usize, usize) {
+    let panels = plan.outer.first().map_or(1, |dim| dim.extent);
+    (
+        plan.line.extent.div_ceil(plan.group),
+        panels.div_ceil(plan.panels),
+    )
+}
+
 /// The units of a plan.
 pub fn units(plan: &Plan) -> usize {
     if plan.lines == 0 {
         return 0;
     }
-    let outer: usize = plan.outer.iter().map(|dim| dim.extent).product();
-    outer * plan.line.extent.div_ceil(plan.group)
+    let (groups, runs) = counts(plan);
+    let outer: usize = plan.outer.iter().skip(1).map(|dim| dim.extent).product();
+    outer * runs * groups
 }
 
 /// Where a group of lines begins.
+#[derive(Clone, Copy)]
 struct Place {
     x: *const u8,
     /// Bytes from the output's first element.
@@ -71,28 +83,52 @@ struct Place {
     line: usize,
     /// Number of lines.
     lines: usize,
+    /// How often the group repeats itself along the first of the outer dimensions.
+    panels: usize,
+}
+
+impl Place {
+    /// One of the panels alone.
+    fn panel(&self, plan: &Plan, panel: usize) -> Place {
+        let dim = plan.outer.first().copied().unwrap_or(Dim::ONE);
+        Place {
+            x: self.x.wrapping_offset(panel as isize * dim.x),
+            out: self.out + panel as isize * dim.out,
+            line: self.line + panel * dim.line,
+            panels: 1,
+            ..*self
+        }
+    }
 }
 
 /// The place of a unit.
 fn place(plan: &Plan, unit: usize) -> Place {
-    let groups = plan.line.extent.div_ceil(plan.group);
-    let (mut rest, group) = (unit / groups, unit % groups);
-    let start = group * plan.group;
+    let (groups, runs) = counts(plan);
+    let (mut rest, start) = (unit / groups, unit % groups * plan.group);
     let (mut x, mut out) = (start as isize * plan.line.x, start as isize * plan.line.out);
     let mut line = start * plan.line.line;
-    for dim in plan.outer {
-        let index = rest % dim.extent;
-        rest /= dim.extent;
+    let mut panels = 1;
+    for (i, dim) in plan.outer.iter().enumerate() {
+        let index = if i == 0 {
+            let index = rest % runs * plan.panels;
+            rest /= runs;
+            panels = plan.panels.min(dim.extent - index);
+            index
+        } else {
+            let index = rest % dim.extent;
+            rest /= dim.extent;
+            index
+        };
         x += index as isize * dim.x;
         out += index as isize * dim.out;
         line += index * dim.line;
     }
-    let lines = plan.group.min(plan.line.extent - start);
     Place {
         x: plan.x.wrapping_offset(x),
         out,
         line,
-        lines,
+        lines: plan.group.min(plan.line.extent - start),
+        panels,
     }
 }
 
@@ -109,6 +145,7 @@ pub unsafe fn run_single(plan: &Plan) {
         out: 0,
         line: 0,
         lines: 1,
+        panels: 1,
     };
     let started = plan.carry_in.is_some();
     // SAFETY: 1 and 4 of the plan; two u128 hold the largest accumulator and are aligned for it.
@@ -125,6 +162,8 @@ pub unsafe fn run_single(plan: &Plan) {
                 rows: 1,
                 acc,
                 started,
+                panels: Panels::ONE,
+                stream: plan.stream,
             };
             (plan.kernel.along[plan.form])(&block);
         }
@@ -190,7 +229,7 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             // SAFETY: 1 of the plan; a u128 holds the largest element.
             unsafe {
                 (plan.kernel.show)(acc.add(j * plan.kernel.acc_size), started, value);
-                (plan.store)(value, 0, at, 0, 1);
+                move_one(plan.store, value, at);
             }
         }
     }
@@ -209,7 +248,7 @@ pub unsafe fn run_unit(
 ) -> Result<(), Error> {
     let place = place(plan, unit);
     let acc = scratch.accumulators.as_mut_ptr().cast::<u8>();
-    let mut started = plan.carry_in.is_some();
+    let started = plan.carry_in.is_some();
     let n = plan.axis.extent;
     let mut piece = plan.piece;
     if progress.wanted() {
@@ -217,128 +256,217 @@ pub unsafe fn run_unit(
         let most = (REPORT / place.lines).next_multiple_of(TILE);
         piece = piece.min(most);
     }
-    // SAFETY: this function's; `arrange` keeps groups within the room for accumulators.
+    let together = plan.across && plan.direct_x && plan.direct_out && piece == n;
+    // SAFETY: this function's; `arrange` keeps the lines of all panels within the room for
+    // accumulators.
     unsafe {
-        import(plan, &place, acc);
-        show_initial(plan, &place, acc, started);
-        let mut cursor = Cursor::new(plan.axis_dims);
-        let mut start = 0;
-        while start < n {
-            let len = piece.min(n - start);
-            run_block(plan, &place, start, len, &mut cursor, scratch, started);
-            started = true;
-            start += len;
-            progress.done((len * place.lines) as u64)?;
+        for panel in 0..place.panels {
+            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+            let place = place.panel(plan, panel);
+            import(plan, &place, acc);
+            show_initial(plan, &place, acc, started);
         }
-        export(plan, &place, acc, started);
+        if together {
+            run_panels(plan, &place, acc, started);
+            progress.done((n * place.lines * place.panels) as u64)?;
+        } else {
+            for panel in 0..place.panels {
+                let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+                let place = place.panel(plan, panel);
+                let mut cursor = Cursor::new(plan.axis_dims);
+                let mut start = 0;
+                while start < n {
+                    let len = match start {
+                        0 => first_piece(plan, &place, piece).min(n),
+                        _ => piece.min(n - start),
+                    };
+                    let started = started || start > 0;
+                    run_block(
+                        plan,
+                        &place,
+                        start..start + len,
+                        &mut cursor,
+                        scratch,
+                        acc,
+                        started,
+                    );
+                    start += len;
+                    progress.done((len * place.lines) as u64)?;
+                }
+            }
+        }
+        for panel in 0..place.panels {
+            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+            export(plan, &place.panel(plan, panel), acc, started || n > 0);
+        }
     }
     Ok(())
 }
 
-/// Both extents and all strides of a two-dimensional move: `n[0]` lines of `n[1]` elements.
-struct Move {
-    n: [usize; 2],
-    src: [isize; 2],
-    dst: [isize; 2],
-}
-
-impl Move {
-    /// Moves the elements, in runs along the direction in which they are longer.
-    ///
-    /// # Safety
-    /// As [`Convert`], for all of the elements.
-    unsafe fn run(&self, convert: Convert, src: *const u8, dst: *mut u8) {
-        let (slow, fast) = if self.n[0] > self.n[1] {
-            (1, 0)
-        } else {
-            (0, 1)
-        };
-        for i in 0..self.n[slow] as isize {
-            // SAFETY: this function's.
-            unsafe {
-                convert(
-                    src.offset(i * self.src[slow]),
-                    self.src[fast],
-                    dst.offset(i * self.dst[slow]),
-                    self.dst[fast],
-                    self.n[fast],
-                )
-            }
-        }
+/// The length of the first piece of a group: where results are turned on their way past the caches,
+/// such that all others begin on a cache line.
+fn first_piece(plan: &Plan, place: &Place, piece: usize) -> usize {
+    const LINE: usize = 64;
+    let size = plan.dtypes[2].size();
+    let turned = plan.stream && plan.across && !plan.direct_out && plan.axis.out == size as isize;
+    let ahead = plan.out.wrapping_offset(place.out).addr() % LINE;
+    if turned && piece * size > LINE && ahead.is_multiple_of(size) {
+        piece - ahead / size
+    } else {
+        piece
     }
 }
 
-/// Does one block: `len` elements of each of a group of lines, from `start` on.
+/// All panels of a unit, where the kernel reads and writes the caller's memory.
 ///
 /// # Safety
-/// As [`run_unit`]; `start + len` is at most the axis' extent, and where there are tiles, the block
-/// fits one.
+/// As [`run_unit`].
+unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
+    let outer = plan.outer.first().copied().unwrap_or(Dim::ONE);
+    // SAFETY: 1 to 3 of the plan.
+    unsafe {
+        (plan.kernel.across[plan.form])(&Block {
+            x: place.x,
+            x_pitch: plan.axis.x,
+            out: plan.out.wrapping_offset(place.out),
+            out_pitch: plan.axis.out,
+            len: place.lines,
+            rows: plan.axis.extent,
+            acc,
+            started,
+            panels: Panels {
+                count: place.panels,
+                x: outer.x,
+                out: outer.out,
+            },
+            stream: plan.stream,
+        });
+    }
+}
+
+/// Moves one element.
+///
+/// # Safety
+/// As [`Convert`].
+unsafe fn move_one(convert: Convert, src: *const u8, dst: *mut u8) {
+    // SAFETY: this function's.
+    unsafe {
+        convert(&Move {
+            src,
+            dst,
+            n: [1, 1],
+            src_strides: [0, 0],
+            dst_strides: [0, 0],
+            stream: false,
+        })
+    }
+}
+
+/// Moves `n` elements in a row.
+///
+/// # Safety
+/// As [`Convert`].
+unsafe fn move_run(
+    convert: Convert,
+    (src, src_stride): (*const u8, isize),
+    (dst, dst_stride): (*mut u8, isize),
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe {
+        convert(&Move {
+            src,
+            dst,
+            n: [1, n],
+            src_strides: [0, src_stride],
+            dst_strides: [0, dst_stride],
+            stream: false,
+        })
+    }
+}
+
+/// Does one block: the elements of each of a group of lines that are in `range`.
+///
+/// # Safety
+/// As [`run_unit`]; `range` ends at most at the axis' extent, and where there are tiles, the block fits
+/// one; `acc` holds the accumulators of the group.
 unsafe fn run_block(
     plan: &Plan,
     place: &Place,
-    start: usize,
-    len: usize,
+    range: std::ops::Range<usize>,
     cursor: &mut Cursor,
     scratch: &mut Scratch,
+    acc: *mut u8,
     started: bool,
 ) {
-    let lines = place.lines;
+    let (lines, len) = (place.lines, range.len());
     let size = plan.dtypes[1].size() as isize;
-    // How a tile of the computing type lies: lines beside each other, or one after the other.
-    let tile_strides = |size: isize| {
-        if plan.across {
-            [size, lines as isize * size]
-        } else {
-            [len as isize * size, size]
-        }
+    let n = [lines, len];
+    // Rows are what the kernel sees: lines beside each other, or one after the other.
+    let (rows, row) = if plan.across {
+        (len, lines)
+    } else {
+        (lines, len)
+    };
+    let tile_pitch = row as isize * size;
+    let tile_strides = if plan.across {
+        [size, tile_pitch]
+    } else {
+        [tile_pitch, size]
     };
     let pitch_of = |line: isize, axis: isize| if plan.across { axis } else { line };
-    let n = [lines, len];
-    let x = place.x.wrapping_offset(start as isize * plan.axis.x);
-    let out = plan
-        .out
-        .wrapping_offset(place.out + start as isize * plan.axis.out);
-    let tile_pitch = pitch_of(tile_strides(size)[0], tile_strides(size)[1]);
+    let start = range.start as isize;
+    let x = place.x.wrapping_offset(start * plan.axis.x);
+    let x_pitch = pitch_of(plan.line.x, plan.axis.x);
+    let out = plan.out.wrapping_offset(place.out + start * plan.axis.out);
     let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
     let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
     let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
 
     // SAFETY: 1 to 3 of the plan; a tile holds TILE elements of any type, and `arrange` keeps blocks
-    // that need one within that.
+    // that need one within its bytes.
     unsafe {
-        let (block_x, x_pitch) = if plan.direct_x {
-            (x, pitch_of(plan.line.x, plan.axis.x))
+        // The elements before a NaN is replaced.
+        let (raw, raw_pitch) = if plan.even_x {
+            (x, x_pitch)
         } else {
-            let raw = if plan.scrub.is_some() {
+            let tile = if plan.scrub.is_some() {
                 raw_tile
             } else {
                 x_tile
             };
             if plan.axis_dims.is_empty() {
-                let src = [plan.line.x, plan.axis.x];
-                Move {
+                (plan.load)(&Move {
+                    src: x,
+                    dst: tile,
                     n,
-                    src,
-                    dst: tile_strides(size),
-                }
-                .run(plan.load, x, raw);
+                    src_strides: [plan.line.x, plan.axis.x],
+                    dst_strides: tile_strides,
+                    stream: false,
+                });
             } else {
-                cursor.read(plan.axis_dims, plan.load, place.x, raw, size, len);
+                cursor.read(plan.axis_dims, plan.load, place.x, tile, size, len);
             }
-            if let Some(scrub) = plan.scrub {
-                scrub(raw, x_tile, lines * len);
+            (tile.cast_const(), tile_pitch)
+        };
+        let (block_x, block_x_pitch) = match plan.scrub {
+            Some(scrub) => {
+                rewrite_rows(
+                    scrub,
+                    (raw, raw_pitch),
+                    (x_tile, tile_pitch),
+                    rows,
+                    row,
+                    size,
+                );
+                (x_tile.cast_const(), tile_pitch)
             }
-            (x_tile.cast_const(), tile_pitch)
+            None => (raw, raw_pitch),
         };
         let (block_out, out_pitch) = if plan.direct_out {
             (out, pitch_of(plan.line.out, plan.axis.out))
         } else {
             (out_tile, tile_pitch)
-        };
-        let (rows, row) = if plan.across {
-            (len, lines)
-        } else {
-            (lines, len)
         };
         let kernels = if plan.across {
             &plan.kernel.across
@@ -347,25 +475,54 @@ unsafe fn run_block(
         };
         kernels[plan.form](&Block {
             x: block_x,
-            x_pitch,
+            x_pitch: block_x_pitch,
             out: block_out,
             out_pitch,
             len: row,
             rows,
-            acc: scratch.accumulators.as_mut_ptr().cast(),
+            acc,
             started,
+            panels: Panels::ONE,
+            stream: plan.stream && plan.direct_out,
         });
         if plan.has_out && !plan.direct_out {
             if let Some(put_back) = plan.put_back {
-                put_back(raw_tile, out_tile, lines * len);
+                let tile = (out_tile, tile_pitch);
+                rewrite_rows(put_back, (raw, raw_pitch), tile, rows, row, size);
             }
-            let dst = [plan.line.out, plan.axis.out];
-            Move {
+            (plan.store)(&Move {
+                src: out_tile,
+                dst: out,
                 n,
-                src: tile_strides(size),
-                dst,
+                src_strides: tile_strides,
+                dst_strides: [plan.line.out, plan.axis.out],
+                stream: plan.stream,
+            });
+        }
+    }
+}
+
+/// Rewrites rows of contiguous elements, all at once where they follow each other.
+///
+/// # Safety
+/// As [`crate::tile::Rewrite`], for each of the rows.
+unsafe fn rewrite_rows(
+    rewrite: tile::Rewrite,
+    (x, x_pitch): (*const u8, isize),
+    (tile, tile_pitch): (*mut u8, isize),
+    rows: usize,
+    row: usize,
+    size: isize,
+) {
+    let whole = row as isize * size;
+    // SAFETY: this function's.
+    unsafe {
+        if x_pitch == whole && tile_pitch == whole {
+            rewrite(x, tile, rows * row);
+        } else {
+            for i in 0..rows as isize {
+                rewrite(x.offset(i * x_pitch), tile.offset(i * tile_pitch), row);
             }
-            .run(plan.store, out_tile, out);
         }
     }
 }
@@ -405,7 +562,8 @@ impl Cursor {
             let run = n.min(inner.extent - self.index[0]);
             // SAFETY: 1 of the plan: the run lies within the innermost dimension.
             unsafe {
-                load(first.wrapping_offset(offset), inner.x, dst, size, run);
+                let src = (first.wrapping_offset(offset), inner.x);
+                move_run(load, src, (dst, size), run);
                 dst = dst.offset(run as isize * size);
             }
             n -= run;
@@ -441,13 +599,16 @@ pub unsafe fn check(
     let mut first: Option<Error> = None;
     let mut lowest = usize::MAX;
     for unit in 0..units(plan) {
-        let group = place(plan, unit);
-        for j in 0..group.lines {
+        let whole = place(plan, unit);
+        for i in 0..whole.panels * whole.lines {
+            let group = whole.panel(plan, i / whole.lines);
+            let j = i % whole.lines;
             let place = Place {
                 x: group.x.wrapping_offset(j as isize * plan.line.x),
                 out: group.out + j as isize * plan.line.out,
                 line: group.line + j * plan.line.line,
                 lines: 1,
+                panels: 1,
             };
             if place.line < lowest {
                 // SAFETY: this function's.
@@ -507,16 +668,16 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
                 let x = place.x.wrapping_offset(start as isize * plan.axis.x);
                 match checking.load {
                     Some(load) => sound = load(x, plan.axis.x, x_tile, size, len),
-                    None => (plan.load)(x, plan.axis.x, x_tile, size, len),
+                    None => move_run(plan.load, (x, plan.axis.x), (x_tile, size), len),
                 }
             } else {
                 // The elements as they are, then their conversion.
                 let x_size = x_dtype.size() as isize;
-                let copy = tile::copy_of_size(x_dtype.size());
+                let copy = tile::copy_of_size(Isa::current(), x_dtype.size());
                 cursor.read(plan.axis_dims, copy, place.x, raw_tile, x_size, len);
                 match checking.load {
                     Some(load) => sound = load(raw_tile, x_size, x_tile, size, len),
-                    None => (plan.load)(raw_tile, x_size, x_tile, size, len),
+                    None => move_run(plan.load, (raw_tile, x_size), (x_tile, size), len),
                 }
             }
             if sound < len {
@@ -649,14 +810,9 @@ pub unsafe fn with_copy<R>(
 /// # Safety
 /// All of them are addressable.
 unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const u8, dst: *mut u8) {
-    let copy = tile::copy_of_size(size);
+    let copy = tile::copy_of_size(Isa::current(), size);
     let dim = |i: usize| dims.get(i).copied().unwrap_or((1, 0, 0));
     let ((n0, s0, d0), (n1, s1, d1)) = (dim(0), dim(1));
-    let inner = Move {
-        n: [n1, n0],
-        src: [s1, s0],
-        dst: [d1, d0],
-    };
     let mut index = [0; MAX_NDIM];
     loop {
         let rest = dims.iter().zip(&index).skip(2);
@@ -664,7 +820,16 @@ unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const
             (from + i as isize * s, to + i as isize * d)
         });
         // SAFETY: this function's.
-        unsafe { inner.run(copy, src.wrapping_offset(from), dst.wrapping_offset(to)) };
+        unsafe {
+            copy(&Move {
+                src: src.wrapping_offset(from),
+                dst: dst.wrapping_offset(to),
+                n: [n1, n0],
+                src_strides: [s1, s0],
+                dst_strides: [d1, d0],
+                stream: false,
+            })
+        };
         let mut next = 2;
         loop {
             if next >= dims.len() {

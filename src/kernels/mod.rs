@@ -11,13 +11,19 @@
 mod across;
 mod along;
 mod check;
+#[cfg(target_arch = "x86_64")]
+mod columns;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod rows;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
-use crate::tile::Rewrite;
+use crate::tile::{self, Rewrite};
 
 /// How operations may be grouped and what becomes of rounding errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +67,30 @@ pub struct Block {
     pub acc: *mut u8,
     /// Whether the accumulators hold something.
     pub started: bool,
+    /// How often the block repeats itself; kernels that scan along are given one panel.
+    pub panels: Panels,
+    /// Whether the whole call is too large for the caches, so that results had better not stay there.
+    pub stream: bool,
+}
+
+/// Blocks of the same form side by side. The accumulators of one follow those of the one before.
+#[derive(Clone, Copy)]
+pub struct Panels {
+    /// How many there are.
+    pub count: usize,
+    /// Bytes from one to the next in `x`.
+    pub x: isize,
+    /// Bytes from one to the next in `out`.
+    pub out: isize,
+}
+
+impl Panels {
+    /// The block alone.
+    pub const ONE: Panels = Panels {
+        count: 1,
+        x: 0,
+        out: 0,
+    };
 }
 
 /// A kernel.
@@ -144,15 +174,8 @@ unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8
 }
 
 unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
-    let (x, tile) = (x.cast::<A::T>(), tile.cast::<A::T>());
-    for i in 0..n {
-        // SAFETY: n contiguous elements on both sides.
-        unsafe {
-            let value = x.add(i).read_unaligned();
-            tile.add(i)
-                .write_unaligned(if value.is_nan() { A::IDENTITY } else { value });
-        }
-    }
+    // SAFETY: n contiguous elements on both sides.
+    unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
 }
 
 /// A family of kernels, one for each accumulator.
@@ -288,6 +311,19 @@ pub fn kernel(
 
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
+#[cfg(target_arch = "x86_64")]
+fn tuned(
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
+    overflow: Overflow,
+) -> Option<&'static Kernel> {
+    lanes::kernel(isa, op, dtype, mode, overflow)
+}
+
+/// Nothing is tuned for this processor.
+#[cfg(not(target_arch = "x86_64"))]
 fn tuned(
     _isa: Isa,
     _op: Op,

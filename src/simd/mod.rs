@@ -1,5 +1,10 @@
 //! Instruction sets: which one this processor has, found once per process.
 
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub mod square;
+
 use std::sync::OnceLock;
 
 /// An instruction set for which there are kernels, the more capable the later.
