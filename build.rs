@@ -53,7 +53,11 @@ fn header(manifest: &std::path::Path) {
     println!("cargo:rerun-if-changed=cbindgen.toml");
     let config = cbindgen::Config::from_file(manifest.join("cbindgen.toml"))
         .unwrap_or_else(|error| panic!("cbindgen.toml: {error}"));
-    let bindings = cbindgen::generate_with_config(manifest, config)
+    let bindings = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(manifest.join("src/ffi.rs"))
+        .with_src(manifest.join("src/ffi/typed.rs"))
+        .generate()
         .unwrap_or_else(|error| panic!("cbindgen: {error}"));
     bindings.write_to_file(manifest.join("include/cumulative.h"));
 }

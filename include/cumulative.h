@@ -239,68 +239,6 @@
 /// Integer overflow: the value stops at the end of the range.
 #define CUM_SATURATE 2
 
-/// Elements of a tile. A line is cut at multiples of this, so every kernel's grid divides it.
-#define TILE 1024
-
-/// Bytes for the accumulators of one block.
-#define ACCUMULATORS (16 << 10)
-
-/// The axis that stands for the flattened array.
-#define FLATTEN INT32_MIN
-
-/// The largest number of dimensions.
-#define MAX_NDIM 64
-
-/// The stable numbers of the outcomes of a call.
-enum Status
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-  /// The call did what it says.
-  Ok = 0,
-  /// A pointer that is needed is NULL.
-  NullPointer = 1,
-  /// An unknown operation.
-  Op = 2,
-  /// An unknown element type, or one the operation does not compute in.
-  Dtype = 3,
-  /// A number of dimensions below 0 or above 64.
-  Ndim = 4,
-  /// A negative extent, or extents whose product is too large to address.
-  Shape = 5,
-  /// A span that is not addressable, or an output that may meet itself.
-  Strides = 6,
-  /// An axis outside the dimensions.
-  Axis = 7,
-  /// A conversion that does not exist.
-  Cast = 8,
-  /// Options that are wrong or do not go together.
-  Options = 9,
-  /// An overflow, in checked mode.
-  Overflow = 10,
-  /// No memory for a temporary copy.
-  Memory = 11,
-  /// The caller's progress function asked to stop.
-  Cancelled = 12,
-  /// A defect of the library, caught at its boundary.
-  Internal = 13,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum Status Status;
-#else
-typedef int32_t Status;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/// A dimension of a plan: strides of input and output in bytes, and how far apart its lines are
-/// numbered.
-typedef struct Dim Dim;
-
-/// An instruction set for which there are kernels, the more capable the later.
-typedef struct Isa Isa;
-
 /// The outcome of a call; 0 is success.
 typedef int32_t cum_status;
 
@@ -372,13 +310,6 @@ typedef struct {
   double im;
 } cum_c128;
 
-
-
-
-
-/// Every status, in the order of its number.
-#define Status_ALL { Ok, NullPointer, Op, Dtype, Ndim, Shape, Strides, Axis, Cast, Options, Overflow, Memory, Cancelled, Internal, }
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -405,8 +336,7 @@ extern "C" {
 /// `carry_out` are as before, but for `CUM_ERR_CANCELLED` and `CUM_ERR_INTERNAL`. Any error may
 /// come back. May use other threads for large arrays, but never calls back from them. Since 0.1.0.
 ///
-/// # Safety
-/// The arrays and what the options point to are what the arguments say.
+/// The caller sees to it: the arrays and what the options point to are what the arguments say.
 CUM_API
 cum_status cum_scan(cum_op op,
                     int32_t ndim,
@@ -439,8 +369,7 @@ cum_status cum_scan(cum_op op,
 /// An exclusive scan of the processes' totals with `cum_combine` gives each its `carry_in` for
 /// `cum_scan`. Errors as `cum_scan`; then `totals` is as before. Since 0.1.0.
 ///
-/// # Safety
-/// As `cum_scan`.
+/// The caller sees to the same as for `cum_scan`.
 CUM_API
 cum_status cum_reduce(cum_op op,
                       int32_t ndim,
@@ -468,8 +397,7 @@ cum_status cum_reduce(cum_op op,
 /// Returns `CUM_OK`; `CUM_ERR_OP`, `CUM_ERR_DTYPE`; `CUM_ERR_OPTIONS` for an unknown mode or
 /// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`. Since 0.1.0.
 ///
-/// # Safety
-/// The buffers hold `n` carries.
+/// The caller sees to it: the buffers hold `n` carries.
 CUM_API
 cum_status cum_combine(cum_op op,
                        cum_dtype dtype,
@@ -487,8 +415,7 @@ CUM_API cum_dtype cum_result_dtype(cum_op op, cum_dtype x_dtype);
 /// Zeroes `struct_size` bytes at `options` and sets the field of that name: all defaults. NULL, or a
 /// size without room for that field, is left alone. Since 0.1.0.
 ///
-/// # Safety
-/// `options` is NULL or has room for `struct_size` bytes.
+/// The caller sees to it: `options` is NULL or has room for `struct_size` bytes.
 CUM_API
 void cum_options_init(cum_options *options,
                       size_t struct_size);
@@ -502,8 +429,7 @@ CUM_API size_t cum_dtype_size(cum_dtype dtype);
 /// The number of lines: of rows along the axis, numbered in C order of the other axes; 1 when
 /// flattened. -1 for arguments that are not valid. Since 0.1.0.
 ///
-/// # Safety
-/// `shape` points to `ndim` extents, or is NULL.
+/// The caller sees to it: `shape` points to `ndim` extents, or is NULL.
 CUM_API int64_t cum_line_count(int32_t ndim, const int64_t *shape, int32_t axis);
 
 /// The name of a status, such as "CUM_ERR_AXIS"; "CUM_ERR_UNKNOWN" for any other number. Static,
@@ -538,267 +464,135 @@ CUM_API const char *cum_isa(void);
 /// `CUM_ERR_SHAPE` or `CUM_ERR_STRIDES` if the elements cannot be addressed; `CUM_ERR_MEMORY` if
 /// arrays overlap without being the same and there is no memory for a copy. May be called from
 /// any number of threads at once. Since 0.1.0.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_i8(const int8_t *x, size_t n, int8_t *out);
 
 /// Cumulative sums of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_i16(const int16_t *x, size_t n, int16_t *out);
 
 /// Cumulative sums of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_i32(const int32_t *x, size_t n, int32_t *out);
 
 /// Cumulative sums of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_i64(const int64_t *x, size_t n, int64_t *out);
 
 /// Cumulative sums of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_u8(const uint8_t *x, size_t n, uint8_t *out);
 
 /// Cumulative sums of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_u16(const uint16_t *x, size_t n, uint16_t *out);
 
 /// Cumulative sums of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_u32(const uint32_t *x, size_t n, uint32_t *out);
 
 /// Cumulative sums of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_u64(const uint64_t *x, size_t n, uint64_t *out);
 
 /// Cumulative sums of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_f32(const float *x, size_t n, float *out);
 
 /// Cumulative sums of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_f64(const double *x, size_t n, double *out);
 
 /// Cumulative sums of `complex float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_c64(const cum_c64 *x, size_t n, cum_c64 *out);
 
 /// Cumulative sums of `complex double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_sum_c128(const cum_c128 *x, size_t n, cum_c128 *out);
 
 /// Cumulative products of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_i8(const int8_t *x, size_t n, int8_t *out);
 
 /// Cumulative products of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_i16(const int16_t *x, size_t n, int16_t *out);
 
 /// Cumulative products of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_i32(const int32_t *x, size_t n, int32_t *out);
 
 /// Cumulative products of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_i64(const int64_t *x, size_t n, int64_t *out);
 
 /// Cumulative products of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_u8(const uint8_t *x, size_t n, uint8_t *out);
 
 /// Cumulative products of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_u16(const uint16_t *x, size_t n, uint16_t *out);
 
 /// Cumulative products of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_u32(const uint32_t *x, size_t n, uint32_t *out);
 
 /// Cumulative products of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_u64(const uint64_t *x, size_t n, uint64_t *out);
 
 /// Cumulative products of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_f32(const float *x, size_t n, float *out);
 
 /// Cumulative products of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_f64(const double *x, size_t n, double *out);
 
 /// Cumulative products of `complex float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_c64(const cum_c64 *x, size_t n, cum_c64 *out);
 
 /// Cumulative products of `complex double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_prod_c128(const cum_c128 *x, size_t n, cum_c128 *out);
 
 /// Cumulative maxima of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_i8(const int8_t *x, size_t n, int8_t *out);
 
 /// Cumulative maxima of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_i16(const int16_t *x, size_t n, int16_t *out);
 
 /// Cumulative maxima of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_i32(const int32_t *x, size_t n, int32_t *out);
 
 /// Cumulative maxima of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_i64(const int64_t *x, size_t n, int64_t *out);
 
 /// Cumulative maxima of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_u8(const uint8_t *x, size_t n, uint8_t *out);
 
 /// Cumulative maxima of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_u16(const uint16_t *x, size_t n, uint16_t *out);
 
 /// Cumulative maxima of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_u32(const uint32_t *x, size_t n, uint32_t *out);
 
 /// Cumulative maxima of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_u64(const uint64_t *x, size_t n, uint64_t *out);
 
 /// Cumulative maxima of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_f32(const float *x, size_t n, float *out);
 
 /// Cumulative maxima of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_max_f64(const double *x, size_t n, double *out);
 
 /// Cumulative minima of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_i8(const int8_t *x, size_t n, int8_t *out);
 
 /// Cumulative minima of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_i16(const int16_t *x, size_t n, int16_t *out);
 
 /// Cumulative minima of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_i32(const int32_t *x, size_t n, int32_t *out);
 
 /// Cumulative minima of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_i64(const int64_t *x, size_t n, int64_t *out);
 
 /// Cumulative minima of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_u8(const uint8_t *x, size_t n, uint8_t *out);
 
 /// Cumulative minima of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_u16(const uint16_t *x, size_t n, uint16_t *out);
 
 /// Cumulative minima of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_u32(const uint32_t *x, size_t n, uint32_t *out);
 
 /// Cumulative minima of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_u64(const uint64_t *x, size_t n, uint64_t *out);
 
 /// Cumulative minima of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_f32(const float *x, size_t n, float *out);
 
 /// Cumulative minima of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 CUM_API cum_status cum_min_f64(const double *x, size_t n, double *out);
 
 #ifdef __cplusplus

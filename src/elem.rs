@@ -29,13 +29,13 @@ impl Bool {
     }
 }
 
-/// IEEE 754 binary16.
-#[derive(Clone, Copy, Debug)]
+/// IEEE 754 binary16, as its bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub struct F16(pub u16);
 
-/// bfloat16.
-#[derive(Clone, Copy, Debug)]
+/// bfloat16, as its bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub struct Bf16(pub u16);
 

@@ -6,6 +6,10 @@
 //!
 //! Nothing unwinds into C: every function that computes runs under [`guarded`].
 #![allow(non_camel_case_types, reason = "the names of the C interface")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the C manual says what the caller sees to in C's words"
+)]
 
 mod typed;
 
@@ -15,7 +19,7 @@ use crate::dtype::DType;
 use crate::environment;
 use crate::kernels::{self, Mode, Overflow};
 use crate::op::Op;
-use crate::plan::{self, Carries, Dims, FLATTEN, Nan, Operand, Options, Plan, Request};
+use crate::plan::{self, Carries, Dims, FLATTEN, Nan, Operand, Options, Plan, Request, ShortLine};
 use crate::simd::Isa;
 use crate::status::{Error, Status};
 use crate::threads::{self, Callback};
@@ -462,6 +466,26 @@ unsafe fn strides<'a>(start: *const i64, len: usize) -> Option<&'a [i64]> {
 /// The memory that the request describes is what it says.
 #[inline]
 unsafe fn execute(request: &Request, progress: Option<&mut dyn Callback>) -> Result<(), Error> {
+    if progress.is_none()
+        && let Some(line) = ShortLine::of(request)
+    {
+        // SAFETY: this function's.
+        unsafe { threads::run_short(&line) };
+        return Ok(());
+    }
+    // SAFETY: this function's.
+    unsafe { execute_plan(request, progress) }
+}
+
+/// As [`execute`], whatever the request is.
+///
+/// # Safety
+/// As [`execute`].
+#[inline(never)]
+unsafe fn execute_plan(
+    request: &Request,
+    progress: Option<&mut dyn Callback>,
+) -> Result<(), Error> {
     let mut dims = Dims::default();
     let plan = Plan::new(request, &mut dims)?;
     // SAFETY: this function's.
@@ -522,8 +546,7 @@ unsafe fn execute_with(request: &Request, raw: Option<&cum_options>) -> Result<(
 /// `carry_out` are as before, but for `CUM_ERR_CANCELLED` and `CUM_ERR_INTERNAL`. Any error may
 /// come back. May use other threads for large arrays, but never calls back from them. Since 0.1.0.
 ///
-/// # Safety
-/// The arrays and what the options point to are what the arguments say.
+/// The caller sees to it: the arrays and what the options point to are what the arguments say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_scan(
     op: cum_op,
@@ -602,8 +625,7 @@ pub unsafe extern "C" fn cum_scan(
 /// An exclusive scan of the processes' totals with `cum_combine` gives each its `carry_in` for
 /// `cum_scan`. Errors as `cum_scan`; then `totals` is as before. Since 0.1.0.
 ///
-/// # Safety
-/// As `cum_scan`.
+/// The caller sees to the same as for `cum_scan`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_reduce(
     op: cum_op,
@@ -706,8 +728,7 @@ pub unsafe extern "C" fn cum_reduce(
 /// Returns `CUM_OK`; `CUM_ERR_OP`, `CUM_ERR_DTYPE`; `CUM_ERR_OPTIONS` for an unknown mode or
 /// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`. Since 0.1.0.
 ///
-/// # Safety
-/// The buffers hold `n` carries.
+/// The caller sees to it: the buffers hold `n` carries.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_combine(
     op: cum_op,
@@ -785,8 +806,7 @@ pub extern "C" fn cum_result_dtype(op: cum_op, x_dtype: cum_dtype) -> cum_dtype 
 /// Zeroes `struct_size` bytes at `options` and sets the field of that name: all defaults. NULL, or a
 /// size without room for that field, is left alone. Since 0.1.0.
 ///
-/// # Safety
-/// `options` is NULL or has room for `struct_size` bytes.
+/// The caller sees to it: `options` is NULL or has room for `struct_size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_options_init(options: *mut cum_options, struct_size: usize) {
     if options.is_null() || struct_size < size_of::<usize>() {
@@ -818,8 +838,7 @@ pub extern "C" fn cum_dtype_size(dtype: cum_dtype) -> usize {
 /// The number of lines: of rows along the axis, numbered in C order of the other axes; 1 when
 /// flattened. -1 for arguments that are not valid. Since 0.1.0.
 ///
-/// # Safety
-/// `shape` points to `ndim` extents, or is NULL.
+/// The caller sees to it: `shape` points to `ndim` extents, or is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_line_count(ndim: i32, shape: *const i64, axis: i32) -> i64 {
     // SAFETY: the caller's.
@@ -835,10 +854,9 @@ pub unsafe extern "C" fn cum_line_count(ndim: i32, shape: *const i64, axis: i32)
 /// never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn cum_status_name(status: cum_status) -> *const c_char {
-    let known = Status::ALL
-        .into_iter()
-        .find(|&known| known as cum_status == status);
-    known.map_or(c"CUM_ERR_UNKNOWN", Status::name).as_ptr()
+    Status::from_code(status)
+        .map_or(c"CUM_ERR_UNKNOWN", Status::name)
+        .as_ptr()
 }
 
 /// This thread's last failure in a sentence with the values in it, such as "axis 3 is out of bounds for

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn steps_agree_with_the_systems_functions() {
-        let mut x = 0.37;
+        let mut x = 0.37f64;
         for i in 0..200_000 {
             x = (x * 3.9) * (1.0 - x);
             let (a, b) = (

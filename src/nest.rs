@@ -12,10 +12,10 @@
 //! ```
 
 use crate::kernels::{Block, Panels};
-use crate::plan::{ACCUMULATORS, Dim, Plan, TILE};
+use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine, TILE};
 use crate::simd::Isa;
 use crate::status::{Error, OverflowIn};
-use crate::tile::{self, Convert, Move};
+use crate::tile::{self, Move, Rewrite};
 use crate::view::MAX_NDIM;
 use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
@@ -132,49 +132,25 @@ fn place(plan: &Plan, unit: usize) -> Place {
     }
 }
 
-/// One line that needs no tiles, the case that small calls are made of.
+/// Does a short line.
 ///
 /// # Safety
-/// The plan's arrays are as its invariants say; it has one line, and reads and writes it directly.
+/// `x` and `out` hold `n` elements, and nobody else writes them.
 #[inline]
-pub unsafe fn run_single(plan: &Plan) {
+pub unsafe fn run_short(line: &ShortLine) {
     let mut acc = MaybeUninit::<[u128; 2]>::uninit();
-    let acc = acc.as_mut_ptr().cast::<u8>();
-    let place = Place {
-        x: plan.x,
-        out: 0,
-        line: 0,
-        lines: 1,
-        panels: 1,
+    let block = Block {
+        x: line.x,
+        x_pitch: 0,
+        out: line.out,
+        out_pitch: 0,
+        len: line.n,
+        rows: 1,
+        acc: acc.as_mut_ptr().cast(),
+        started: false,
     };
-    let started = plan.carry_in.is_some();
-    // SAFETY: 1 and 4 of the plan; two u128 hold the largest accumulator and are aligned for it.
-    unsafe {
-        import(plan, &place, acc);
-        show_initial(plan, &place, acc, started);
-        if plan.axis.extent > 0 {
-            let block = Block {
-                x: plan.x,
-                x_pitch: 0,
-                out: plan.out,
-                out_pitch: 0,
-                len: plan.axis.extent,
-                rows: 1,
-                acc,
-                started,
-                panels: Panels::ONE,
-                stream: plan.stream,
-            };
-            (plan.kernel.along[plan.form])(&block);
-        }
-        export(plan, &place, acc, started || plan.axis.extent > 0);
-    }
-}
-
-/// Whether [`run_single`] does for a plan.
-#[inline]
-pub fn is_single(plan: &Plan) -> bool {
-    plan.lines == 1 && plan.direct_x && plan.direct_out && !plan.staged && plan.checking.is_none()
+    // SAFETY: this function's; two u128 hold the largest accumulator and are aligned for it.
+    unsafe { (line.kernel.along[0])(&block) }
 }
 
 /// Reads the carries of a group of lines.
@@ -229,7 +205,10 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             // SAFETY: 1 of the plan; a u128 holds the largest element.
             unsafe {
                 (plan.kernel.show)(acc.add(j * plan.kernel.acc_size), started, value);
-                move_one(plan.store, value, at);
+                match plan.store {
+                    Some(store) => store(value, at, 1),
+                    None => at.copy_from_nonoverlapping(value, plan.dtypes[2].size()),
+                }
             }
         }
     }
@@ -323,58 +302,82 @@ fn first_piece(plan: &Plan, place: &Place, piece: usize) -> usize {
 /// As [`run_unit`].
 unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
     let outer = plan.outer.first().copied().unwrap_or(Dim::ONE);
+    let block = Block {
+        x: place.x,
+        x_pitch: plan.axis.x,
+        out: plan.out.wrapping_offset(place.out),
+        out_pitch: plan.axis.out,
+        len: place.lines,
+        rows: plan.axis.extent,
+        acc,
+        started,
+    };
+    let panels = Panels {
+        count: place.panels,
+        x: outer.x,
+        out: outer.out,
+    };
     // SAFETY: 1 to 3 of the plan.
+    unsafe { scan_across(plan, &block, panels, plan.stream) }
+}
+
+/// Scans a block across, and its repetitions.
+///
+/// # Safety
+/// As [`crate::kernels::Across`].
+unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) {
+    let acc_size = plan.kernel.acc_size;
+    // SAFETY: this function's.
     unsafe {
-        (plan.kernel.across[plan.form])(&Block {
-            x: place.x,
-            x_pitch: plan.axis.x,
-            out: plan.out.wrapping_offset(place.out),
-            out_pitch: plan.axis.out,
-            len: place.lines,
-            rows: plan.axis.extent,
-            acc,
-            started,
-            panels: Panels {
-                count: place.panels,
-                x: outer.x,
-                out: outer.out,
-            },
-            stream: plan.stream,
-        });
+        if let Some(many) = plan.many {
+            many.across[plan.form](block, panels, stream);
+            return;
+        }
+        for panel in 0..panels.count {
+            let by = panel as isize;
+            (plan.kernel.across[plan.form])(&Block {
+                x: block.x.wrapping_offset(by * panels.x),
+                out: block.out.wrapping_offset(by * panels.out),
+                acc: block.acc.add(panel * block.len * acc_size),
+                ..*block
+            });
+        }
     }
 }
 
-/// Moves one element.
+/// Scans a block along.
 ///
 /// # Safety
-/// As [`Convert`].
-unsafe fn move_one(convert: Convert, src: *const u8, dst: *mut u8) {
+/// As [`crate::kernels::Along`].
+unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
+    let single = plan.kernel.along[plan.form];
     // SAFETY: this function's.
     unsafe {
-        convert(&Move {
-            src,
-            dst,
-            n: [1, 1],
-            src_strides: [0, 0],
-            dst_strides: [0, 0],
-            stream: false,
-        })
+        match plan
+            .many
+            .and_then(|many| many.along.map(|along| (along, many.longest)))
+        {
+            Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
+                along[plan.form](block, single, stream)
+            }
+            _ => single(block),
+        }
     }
 }
 
 /// Moves `n` elements in a row.
 ///
 /// # Safety
-/// As [`Convert`].
+/// As [`Move`].
 unsafe fn move_run(
-    convert: Convert,
+    elements: Move,
     (src, src_stride): (*const u8, isize),
     (dst, dst_stride): (*mut u8, isize),
     n: usize,
 ) {
     // SAFETY: this function's.
     unsafe {
-        convert(&Move {
+        elements(&tile::Block {
             src,
             dst,
             n: [1, n],
@@ -382,6 +385,63 @@ unsafe fn move_run(
             dst_strides: [0, dst_stride],
             stream: false,
         })
+    }
+}
+
+/// Rows as they lie in memory: the first one, and bytes from one to the next.
+#[derive(Clone, Copy)]
+struct Rows<P> {
+    first: P,
+    pitch: isize,
+}
+
+/// Rows of a block.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// Number of rows.
+    rows: usize,
+    /// Elements of one.
+    row: usize,
+}
+
+/// Rows shorter than this are not worth a call each.
+const SHORT_ROW: usize = 16;
+
+impl Extent {
+    /// The distance of rows that follow each other without gaps.
+    fn pitch(self, size: usize) -> isize {
+        (self.row * size) as isize
+    }
+
+    /// Whether rows at this distance can be rewritten where they lie.
+    fn worthwhile(self, pitch: isize, size: usize) -> bool {
+        self.row >= SHORT_ROW || pitch == self.pitch(size)
+    }
+
+    /// Rewrites rows of contiguous elements, all at once where they follow each other.
+    ///
+    /// # Safety
+    /// As [`Rewrite`], for each of the rows, with elements of these sizes.
+    unsafe fn rewrite(
+        self,
+        rewrite: Rewrite,
+        (x, x_size): (Rows<*const u8>, usize),
+        (tile, size): (Rows<*mut u8>, usize),
+    ) {
+        // SAFETY: this function's.
+        unsafe {
+            if x.pitch == self.pitch(x_size) && tile.pitch == self.pitch(size) {
+                rewrite(x.first, tile.first, self.rows * self.row);
+                return;
+            }
+            for i in 0..self.rows as isize {
+                rewrite(
+                    x.first.offset(i * x.pitch),
+                    tile.first.offset(i * tile.pitch),
+                    self.row,
+                );
+            }
+        }
     }
 }
 
@@ -400,130 +460,156 @@ unsafe fn run_block(
     started: bool,
 ) {
     let (lines, len) = (place.lines, range.len());
-    let size = plan.dtypes[1].size() as isize;
+    let [x_size, size, out_size] = plan.dtypes.map(|dtype| dtype.size());
     let n = [lines, len];
     // Rows are what the kernel sees: lines beside each other, or one after the other.
-    let (rows, row) = if plan.across {
-        (len, lines)
+    let extent = if plan.across {
+        Extent {
+            rows: len,
+            row: lines,
+        }
     } else {
-        (lines, len)
+        Extent {
+            rows: lines,
+            row: len,
+        }
     };
-    let tile_pitch = row as isize * size;
-    let tile_strides = if plan.across {
-        [size, tile_pitch]
-    } else {
-        [tile_pitch, size]
+    // The strides of a tile with elements of a size, by line and along the axis.
+    let strides = |size: usize| {
+        let (step, pitch) = (size as isize, extent.pitch(size));
+        if plan.across {
+            [step, pitch]
+        } else {
+            [pitch, step]
+        }
     };
     let pitch_of = |line: isize, axis: isize| if plan.across { axis } else { line };
     let start = range.start as isize;
-    let x = place.x.wrapping_offset(start * plan.axis.x);
-    let x_pitch = pitch_of(plan.line.x, plan.axis.x);
-    let out = plan.out.wrapping_offset(place.out + start * plan.axis.out);
+    let x = Rows {
+        first: place.x.wrapping_offset(start * plan.axis.x),
+        pitch: pitch_of(plan.line.x, plan.axis.x),
+    };
+    let out = Rows {
+        first: plan.out.wrapping_offset(place.out + start * plan.axis.out),
+        pitch: pitch_of(plan.line.out, plan.axis.out),
+    };
+    let tile = |first: *mut u8, size: usize| Rows {
+        first,
+        pitch: extent.pitch(size),
+    };
+    let read = |rows: Rows<*mut u8>| Rows {
+        first: rows.first.cast_const(),
+        pitch: rows.pitch,
+    };
     let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
     let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
     let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
 
     // SAFETY: 1 to 3 of the plan; a tile holds TILE elements of any type, and `arrange` keeps blocks
-    // that need one within its bytes.
+    // that need one within its bytes. No step reads a tile that a later use has overwritten: `out_tile`
+    // is free before the kernel, and `x_tile` after it.
     unsafe {
-        // The elements before a NaN is replaced.
-        let (raw, raw_pitch) = if plan.even_x {
-            (x, x_pitch)
-        } else {
-            let tile = if plan.scrub.is_some() {
-                raw_tile
-            } else {
-                x_tile
-            };
+        let mut gather = |to: *mut u8| {
             if plan.axis_dims.is_empty() {
-                (plan.load)(&Move {
-                    src: x,
-                    dst: tile,
+                (plan.gather)(&tile::Block {
+                    src: x.first,
+                    dst: to,
                     n,
                     src_strides: [plan.line.x, plan.axis.x],
-                    dst_strides: tile_strides,
+                    dst_strides: strides(x_size),
                     stream: false,
                 });
             } else {
-                cursor.read(plan.axis_dims, plan.load, place.x, tile, size, len);
-            }
-            (tile.cast_const(), tile_pitch)
-        };
-        let (block_x, block_x_pitch) = match plan.scrub {
-            Some(scrub) => {
-                rewrite_rows(
-                    scrub,
-                    (raw, raw_pitch),
-                    (x_tile, tile_pitch),
-                    rows,
-                    row,
-                    size,
+                cursor.read(
+                    plan.axis_dims,
+                    plan.gather,
+                    place.x,
+                    to,
+                    x_size as isize,
+                    len,
                 );
-                (x_tile.cast_const(), tile_pitch)
             }
-            None => (raw, raw_pitch),
+            read(tile(to, x_size))
         };
-        let (block_out, out_pitch) = if plan.direct_out {
-            (out, pitch_of(plan.line.out, plan.axis.out))
+        // The elements in the computing type, before a NaN is replaced.
+        let to = if plan.scrub.is_some() {
+            raw_tile
         } else {
-            (out_tile, tile_pitch)
+            x_tile
         };
-        let kernels = if plan.across {
-            &plan.kernel.across
+        let raw = match plan.load {
+            _ if plan.direct_x => x,
+            None if plan.even_x => x,
+            None => gather(to),
+            Some(load) => {
+                let from = if plan.even_x && extent.worthwhile(x.pitch, x_size) {
+                    x
+                } else {
+                    gather(out_tile)
+                };
+                extent.rewrite(load, (from, x_size), (tile(to, size), size));
+                read(tile(to, size))
+            }
+        };
+        let kernel_x = match plan.scrub {
+            None => raw,
+            Some(scrub) => {
+                extent.rewrite(scrub, (raw, size), (tile(x_tile, size), size));
+                read(tile(x_tile, size))
+            }
+        };
+        let kernel_out = if plan.direct_out {
+            out
         } else {
-            &plan.kernel.along
+            tile(out_tile, size)
         };
-        kernels[plan.form](&Block {
-            x: block_x,
-            x_pitch: block_x_pitch,
-            out: block_out,
-            out_pitch,
-            len: row,
-            rows,
+        let block = Block {
+            x: kernel_x.first,
+            x_pitch: kernel_x.pitch,
+            out: kernel_out.first,
+            out_pitch: kernel_out.pitch,
+            len: extent.row,
+            rows: extent.rows,
             acc,
             started,
-            panels: Panels::ONE,
-            stream: plan.stream && plan.direct_out,
-        });
-        if plan.has_out && !plan.direct_out {
-            if let Some(put_back) = plan.put_back {
-                let tile = (out_tile, tile_pitch);
-                rewrite_rows(put_back, (raw, raw_pitch), tile, rows, row, size);
-            }
-            (plan.store)(&Move {
-                src: out_tile,
-                dst: out,
-                n,
-                src_strides: tile_strides,
-                dst_strides: [plan.line.out, plan.axis.out],
-                stream: plan.stream,
-            });
-        }
-    }
-}
-
-/// Rewrites rows of contiguous elements, all at once where they follow each other.
-///
-/// # Safety
-/// As [`crate::tile::Rewrite`], for each of the rows.
-unsafe fn rewrite_rows(
-    rewrite: tile::Rewrite,
-    (x, x_pitch): (*const u8, isize),
-    (tile, tile_pitch): (*mut u8, isize),
-    rows: usize,
-    row: usize,
-    size: isize,
-) {
-    let whole = row as isize * size;
-    // SAFETY: this function's.
-    unsafe {
-        if x_pitch == whole && tile_pitch == whole {
-            rewrite(x, tile, rows * row);
+        };
+        let stream = plan.stream && plan.direct_out;
+        if plan.across {
+            let one = Panels {
+                count: 1,
+                x: 0,
+                out: 0,
+            };
+            scan_across(plan, &block, one, stream);
         } else {
-            for i in 0..rows as isize {
-                rewrite(x.offset(i * x_pitch), tile.offset(i * tile_pitch), row);
-            }
+            scan_along(plan, &block, stream);
         }
+        if !plan.has_out || plan.direct_out {
+            return;
+        }
+        if let Some(put_back) = plan.put_back {
+            extent.rewrite(put_back, (raw, size), (tile(out_tile, size), size));
+        }
+        let from = match plan.store {
+            None => out_tile,
+            Some(store) if plan.even_out && extent.worthwhile(out.pitch, out_size) => {
+                extent.rewrite(store, (read(tile(out_tile, size)), size), (out, out_size));
+                return;
+            }
+            Some(store) => {
+                let from = read(tile(out_tile, size));
+                extent.rewrite(store, (from, size), (tile(x_tile, out_size), out_size));
+                x_tile
+            }
+        };
+        (plan.scatter)(&tile::Block {
+            src: from,
+            dst: out.first,
+            n,
+            src_strides: strides(out_size),
+            dst_strides: [plan.line.out, plan.axis.out],
+            stream: plan.stream,
+        });
     }
 }
 
@@ -546,7 +632,7 @@ impl Cursor {
     unsafe fn read(
         &mut self,
         dims: &[Dim],
-        load: Convert,
+        elements: Move,
         first: *const u8,
         mut dst: *mut u8,
         size: isize,
@@ -563,7 +649,7 @@ impl Cursor {
             // SAFETY: 1 of the plan: the run lies within the innermost dimension.
             unsafe {
                 let src = (first.wrapping_offset(offset), inner.x);
-                move_run(load, src, (dst, size), run);
+                move_run(elements, src, (dst, size), run);
                 dst = dst.offset(run as isize * size);
             }
             n -= run;
@@ -664,20 +750,22 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
             let len = TILE.min(n - start);
             let mut found: Option<Found> = None;
             let mut sound = len;
-            if plan.axis_dims.is_empty() {
-                let x = place.x.wrapping_offset(start as isize * plan.axis.x);
-                match checking.load {
-                    Some(load) => sound = load(x, plan.axis.x, x_tile, size, len),
-                    None => move_run(plan.load, (x, plan.axis.x), (x_tile, size), len),
-                }
+            let x_size = x_dtype.size() as isize;
+            // The elements as they are, then their conversion.
+            let (x, x_stride) = if !plan.axis_dims.is_empty() {
+                cursor.read(plan.axis_dims, plan.gather, place.x, raw_tile, x_size, len);
+                (raw_tile.cast_const(), x_size)
             } else {
-                // The elements as they are, then their conversion.
-                let x_size = x_dtype.size() as isize;
-                let copy = tile::copy_of_size(Isa::current(), x_dtype.size());
-                cursor.read(plan.axis_dims, copy, place.x, raw_tile, x_size, len);
-                match checking.load {
-                    Some(load) => sound = load(raw_tile, x_size, x_tile, size, len),
-                    None => move_run(plan.load, (raw_tile, x_size), (x_tile, size), len),
+                let x = place.x.wrapping_offset(start as isize * plan.axis.x);
+                (x, plan.axis.x)
+            };
+            match (checking.load, plan.load) {
+                (Some(load), _) => sound = load(x, x_stride, x_tile, size, len),
+                (None, None) => move_run(plan.gather, (x, x_stride), (x_tile, size), len),
+                (None, Some(load)) if x_stride == x_size => load(x, x_tile, len),
+                (None, Some(load)) => {
+                    move_run(plan.gather, (x, x_stride), (raw_tile, x_size), len);
+                    load(raw_tile, x_tile, len);
                 }
             }
             if sound < len {
@@ -810,7 +898,7 @@ pub unsafe fn with_copy<R>(
 /// # Safety
 /// All of them are addressable.
 unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const u8, dst: *mut u8) {
-    let copy = tile::copy_of_size(Isa::current(), size);
+    let copy = tile::move_of_size(Isa::current(), size);
     let dim = |i: usize| dims.get(i).copied().unwrap_or((1, 0, 0));
     let ((n0, s0, d0), (n1, s1, d1)) = (dim(0), dim(1));
     let mut index = [0; MAX_NDIM];
@@ -821,7 +909,7 @@ unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const
         });
         // SAFETY: this function's.
         unsafe {
-            copy(&Move {
+            copy(&tile::Block {
                 src: src.wrapping_offset(from),
                 dst: dst.wrapping_offset(to),
                 n: [n1, n0],

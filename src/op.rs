@@ -54,12 +54,17 @@ impl Op {
 pub trait Combine<T: Elem>: 'static {
     /// What an exclusive scan shows before the first element.
     const IDENTITY: T;
+    /// Whether every grouping of the operations gives the same bits.
+    const ASSOCIATIVE: bool;
     /// The accumulated value and one more element.
     fn combine(acc: T, x: T) -> T;
 }
 
 /// An operation on integers, where results may not fit.
-pub trait Overflowing<T: Elem>: Combine<T> {
+pub trait Overflowing<T: Elem>: Combine<T> + Combine<Self::Alike> {
+    /// A type of the same width on which the operation does the same to the bits, so that both share
+    /// their kernels: what wraps knows no sign.
+    type Alike: Elem;
     /// The result, if it fits.
     fn checked(acc: T, x: T) -> Option<T>;
     /// The nearest value to the result.
@@ -77,10 +82,27 @@ pub struct Min;
 /// The logarithm of the sum of exponentials.
 pub struct LogSumExp;
 
+/// The larger of two is one of the two, and integers wrap; float sums and products round.
+macro_rules! associative {
+    (Max, $t:ty) => {
+        true
+    };
+    (Min, $t:ty) => {
+        true
+    };
+    (LogSumExp, $t:ty) => {
+        false
+    };
+    ($op:ident, $t:ty) => {
+        <$t as Elem>::NAN.is_none()
+    };
+}
+
 macro_rules! combine {
     ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr) => {
         impl Combine<$t> for $op {
             const IDENTITY: $t = $identity;
+            const ASSOCIATIVE: bool = associative!($op, $t);
             #[inline(always)]
             fn combine($a: $t, $x: $t) -> $t {
                 $result
@@ -90,18 +112,19 @@ macro_rules! combine {
 }
 
 macro_rules! integers {
-    ($($t:ty),*) => { $(
+    ($($t:ty, $alike:ty);*) => { $(
         combine!(Sum, $t, 0, |a, x| a.wrapping_add(x));
         combine!(Prod, $t, 1, |a, x| a.wrapping_mul(x));
         combine!(Max, $t, <$t>::MIN, |a, x| if a > x { a } else { x });
         combine!(Min, $t, <$t>::MAX, |a, x| if a < x { a } else { x });
-        integers!(@overflow Sum, $t, checked_add, saturating_add);
-        integers!(@overflow Prod, $t, checked_mul, saturating_mul);
+        integers!(@overflow Sum, $t, $alike, checked_add, saturating_add);
+        integers!(@overflow Prod, $t, $alike, checked_mul, saturating_mul);
         integers!(@exact Max, $t);
         integers!(@exact Min, $t);
     )* };
-    (@overflow $op:ident, $t:ty, $checked:ident, $saturating:ident) => {
+    (@overflow $op:ident, $t:ty, $alike:ty, $checked:ident, $saturating:ident) => {
         impl Overflowing<$t> for $op {
+            type Alike = $alike;
             #[inline(always)]
             fn checked(acc: $t, x: $t) -> Option<$t> {
                 acc.$checked(x)
@@ -114,6 +137,7 @@ macro_rules! integers {
     };
     (@exact $op:ident, $t:ty) => {
         impl Overflowing<$t> for $op {
+            type Alike = $t;
             #[inline(always)]
             fn checked(acc: $t, x: $t) -> Option<$t> {
                 Some(Self::combine(acc, x))
@@ -125,7 +149,7 @@ macro_rules! integers {
         }
     };
 }
-integers!(i8, i16, i32, i64, u8, u16, u32, u64);
+integers!(i8, i8; i16, i16; i32, i32; i64, i64; u8, i8; u16, i16; u32, i32; u64, i64);
 
 combine!(Sum, Bool, Bool::new(false), |a, x| Bool::new(
     a.get() | x.get()

@@ -19,11 +19,11 @@
 #![forbid(unsafe_code)]
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Mode, Overflow};
+use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow};
 use crate::op::Op;
-use crate::simd::Isa;
+use crate::simd::{Isa, cache};
 use crate::status::Error;
-use crate::tile::{self, Convert, Fit, Rewrite};
+use crate::tile::{self, Fit, Move, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
 
@@ -45,11 +45,6 @@ const TURNED: usize = 8;
 /// Bytes along a line of blocks that are turned on their way: whole cache lines, and few, so that the
 /// block has many lines. Found with 4000x4000 f64.
 const TURNED_BYTES: usize = 128;
-
-/// Bytes of input and output together from which on results go past the caches: 0.7 of the
-/// last-level cache of 32 MiB where this was found (below, they are still there when they are read
-/// again, and writing past them costs twice the time).
-const STREAM: u64 = 22 << 20;
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
@@ -167,9 +162,13 @@ impl Dim {
     }
 }
 
-/// Room for the dimensions of a plan, innermost first; kept apart so that a plan is small to move.
+/// Room for the dimensions of a plan, innermost first, and for working them out; kept apart so that a
+/// plan is small to move.
 #[derive(Default)]
 pub struct Dims {
+    shape: Shape,
+    x_dims: Extents,
+    out_dims: Extents,
     outer: ArrayVec<Dim, MAX_NDIM>,
     axis: ArrayVec<Dim, MAX_NDIM>,
 }
@@ -190,6 +189,8 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
+    /// Those for many lines.
+    pub many: Option<&'static Lines>,
     /// Index of the inclusive or exclusive form of each kernel.
     pub form: usize,
     /// The operation, for messages.
@@ -224,8 +225,10 @@ pub struct Plan<'d> {
     pub panels: usize,
     /// Elements along the axis of a block.
     pub piece: usize,
-    /// Whether the input's elements lie as the kernel reads them, but for what a NaN becomes.
+    /// Whether rows of the input are contiguous.
     pub even_x: bool,
+    /// Whether rows of the output are.
+    pub even_out: bool,
     /// Whether results should go past the caches.
     pub stream: bool,
     /// Whether the kernel reads the input where it lies.
@@ -234,10 +237,14 @@ pub struct Plan<'d> {
     pub direct_out: bool,
     /// Whether the input has to be copied first.
     pub staged: bool,
-    /// From input to computing type.
-    pub load: Convert,
-    /// From computing to output type.
-    pub store: Convert,
+    /// From input to computing type, if they differ.
+    pub load: Option<Rewrite>,
+    /// From computing to output type, if they differ.
+    pub store: Option<Rewrite>,
+    /// Moves elements of the input.
+    pub gather: Move,
+    /// Moves elements of the output.
+    pub scatter: Move,
     /// Replaces NaN.
     pub scrub: Option<Rewrite>,
     /// Puts NaN back.
@@ -294,27 +301,23 @@ fn lines_of(shape: &[usize], axis: Option<usize>) -> usize {
     others.map(|(_, &extent)| extent).product()
 }
 
-/// The output as the request describes it, checked.
-struct Output {
-    dims: Extents,
-    range: Range,
-}
-
-impl Output {
-    /// Checks an output of this shape.
-    fn new(out: &Operand<'_, *mut u8>, shape: &[usize]) -> Result<Output, Error> {
-        let size = out.dtype.size();
-        let elements = view::count("out", shape, size)?;
-        let dims = view::resolve(shape, out.strides, size);
-        let range = view::byte_range("out", out.pointer as usize, size, &dims)?;
-        if elements > 0 && out.pointer.is_null() {
-            return Err(Error::NullPointer { what: "out" });
-        }
-        if out.strides.is_some() {
-            view::check_nesting(size, &dims)?;
-        }
-        Ok(Output { dims, range })
+/// Checks an output of this shape, fills in its dimensions and returns its byte range.
+fn check_output(
+    out: &Operand<'_, *mut u8>,
+    shape: &[usize],
+    dims: &mut Extents,
+) -> Result<Range, Error> {
+    let size = out.dtype.size();
+    let elements = view::count("out", shape, size)?;
+    view::resolve(dims, shape, out.strides, size);
+    let range = view::byte_range("out", out.pointer as usize, size, dims)?;
+    if elements > 0 && out.pointer.is_null() {
+        return Err(Error::NullPointer { what: "out" });
     }
+    if out.strides.is_some() {
+        view::check_nesting(size, dims)?;
+    }
+    Ok(range)
 }
 
 /// The byte range of `len` carries of `size` bytes.
@@ -377,6 +380,75 @@ fn check_carries(
     Ok(())
 }
 
+/// Elements of a line up to which the way through a whole plan would cost more than the scan.
+const SHORT: i64 = 4096;
+
+/// A short line that is contiguous in and out, of the computing type, with nothing else asked for: most
+/// small calls are one, and need no plan.
+pub struct ShortLine {
+    /// The kernels.
+    pub kernel: &'static Kernel,
+    /// The elements.
+    pub x: *const u8,
+    /// Their results: the same memory, or apart.
+    pub out: *mut u8,
+    /// Number of elements, at least one.
+    pub n: usize,
+}
+
+impl ShortLine {
+    /// The short line that a request is, if it is one and nothing is wrong with it.
+    #[inline]
+    pub fn of(request: &Request<'_>) -> Option<ShortLine> {
+        let Request { op, dtype, x, .. } = *request;
+        let (&[n], Some(out)) = (request.shape, request.out) else {
+            return None;
+        };
+        let Options {
+            exclusive,
+            reverse,
+            initial,
+            mode,
+            nan,
+            overflow,
+            ..
+        } = request.options;
+        let size = dtype.size();
+        let contiguous = |strides: Option<&[i64]>| match strides {
+            None => true,
+            Some(strides) => strides == [size as i64],
+        };
+        let plain = (1..=SHORT).contains(&n)
+            && x.dtype == dtype
+            && out.dtype == dtype
+            && matches!(request.axis, 0 | -1 | FLATTEN)
+            && !(exclusive || reverse || initial)
+            && nan == Nan::Propagate
+            && overflow != Overflow::Check
+            && request.options.carry_in.is_none()
+            && request.options.carry_out.is_none()
+            && contiguous(x.strides)
+            && contiguous(out.strides);
+        if !plain {
+            return None;
+        }
+        let n = n as usize;
+        let (from, to) = (x.pointer.addr(), out.pointer.addr());
+        let ends = from.checked_add(n * size).zip(to.checked_add(n * size));
+        let apart = ends.is_some_and(|(x_end, out_end)| x_end <= to || out_end <= from);
+        if from == 0 || to == 0 || ends.is_none() || !(from == to || apart) {
+            return None;
+        }
+        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, overflow)?;
+        Some(ShortLine {
+            kernel,
+            x: x.pointer,
+            out: out.pointer,
+            n,
+        })
+    }
+}
+
 impl<'d> Plan<'d> {
     /// Checks a request and works out how to do it.
     pub fn new(request: &Request<'_>, room: &'d mut Dims) -> Result<Plan<'d>, Error> {
@@ -404,33 +476,32 @@ impl<'d> Plan<'d> {
 
         // The arrays on their own.
         let axis = check_shape(request.shape, request.axis)?;
-        let mut shape: Shape = request
-            .shape
-            .iter()
-            .map(|&extent| extent as usize)
-            .collect();
-        let elements = view::count("x", &shape, x.dtype.size())?;
-        let x_dims = view::resolve(&shape, x.strides, x.dtype.size());
-        let x_range = view::byte_range("x", x.pointer as usize, x.dtype.size(), &x_dims)?;
+        let Dims {
+            shape,
+            x_dims,
+            out_dims,
+            outer,
+            axis: axis_dims,
+        } = room;
+        shape.extend(request.shape.iter().map(|&extent| extent as usize));
+        let x_size = x.dtype.size();
+        let elements = view::count("x", shape, x_size)?;
+        view::resolve(x_dims, shape, x.strides, x_size);
+        let x_range = view::byte_range("x", x.pointer as usize, x_size, x_dims)?;
         if elements > 0 && x.pointer.is_null() {
             return Err(Error::NullPointer { what: "x" });
         }
-        let lines = lines_of(&shape, axis);
+        let lines = lines_of(shape, axis);
         let n = axis.map_or(elements, |axis| shape[axis]);
         let n_out = n + options.initial as usize;
-        let output = match (out, axis) {
-            (None, _) => None,
-            (Some(out), None) => Some(Output::new(&out, &[n_out])?),
+        let out_range = match (out, axis) {
+            (None, _) => Range { start: 0, end: 0 },
+            (Some(out), None) => check_output(&out, &[n_out], out_dims)?,
             (Some(out), Some(axis)) => {
                 shape[axis] = n_out;
-                let output = Output::new(&out, &shape)?;
-                shape[axis] = n;
-                Some(output)
+                check_output(&out, shape, out_dims)?
             }
         };
-        let out_range = output
-            .as_ref()
-            .map_or(Range { start: 0, end: 0 }, |out| out.range);
         check_carries(options, kernel.carry_size, lines, x_range, out_range)?;
 
         // The dimensions, innermost first, in scan order.
@@ -440,10 +511,6 @@ impl<'d> Plan<'d> {
             ..Dim::ONE
         };
         let mut line = 1;
-        let Dims {
-            outer,
-            axis: axis_dims,
-        } = room;
         for (dim, &(extent, stride)) in x_dims.iter().enumerate().rev() {
             let mut here = Dim { extent, ..Dim::ONE };
             if extent > 1 && elements > 0 {
@@ -457,11 +524,8 @@ impl<'d> Plan<'d> {
                 push_merging(axis_dims, here);
             } else {
                 here.line = line;
-                if let Some(output) = &output
-                    && extent > 1
-                    && lines > 0
-                {
-                    here.out = output.dims[dim].1 as isize;
+                if out.is_some() && extent > 1 && lines > 0 {
+                    here.out = out_dims[dim].1 as isize;
                 }
                 line = line.wrapping_mul(extent);
                 outer.push(here);
@@ -473,10 +537,10 @@ impl<'d> Plan<'d> {
         }
         let mut plan_out = std::ptr::null_mut();
         let mut initial = None;
-        if let (Some(out), Some(output)) = (out, &output) {
+        if let Some(out) = out {
             plan_out = out.pointer;
             if n_out > 1 && lines > 0 {
-                scanned.out = output.dims[axis.unwrap_or(0)].1 as isize;
+                scanned.out = out_dims[axis.unwrap_or(0)].1 as isize;
             }
             if options.reverse && n_out > 0 {
                 plan_out = plan_out.wrapping_offset((n_out as isize - 1) * scanned.out);
@@ -515,8 +579,11 @@ impl<'d> Plan<'d> {
             _ => tile::convert,
         };
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
+        let many = kernels::lines(isa, op, dtype, mode, options.overflow);
+        let scrub = many.map_or(kernel.scrub, |many| many.scrub);
         let mut plan = Plan {
             kernel,
+            many,
             form: options.exclusive as usize,
             op,
             reverse: options.reverse,
@@ -535,13 +602,16 @@ impl<'d> Plan<'d> {
             piece: n.max(1),
             panels: 1,
             even_x: false,
+            even_out: false,
             stream: false,
             direct_x: false,
             direct_out: false,
             staged,
             load: convert(isa, x.dtype, dtype),
             store: convert(isa, dtype, out_dtype),
-            scrub: (has_nan && options.nan != Nan::Propagate).then_some(kernel.scrub),
+            gather: tile::move_of_size(isa, x.dtype.size()),
+            scatter: tile::move_of_size(isa, out_dtype.size()),
+            scrub: (has_nan && options.nan != Nan::Propagate).then_some(scrub),
             put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options.carry_in.map(|carry| {
                 (
@@ -564,7 +634,7 @@ impl<'d> Plan<'d> {
     /// Picks the line dimension, the direction of the kernels and the size of the blocks.
     pub fn arrange(&mut self) {
         let sizes = self.dtypes.map(DType::size);
-        let [x_size, size, out_size] = sizes.map(|size| size as isize);
+        let [x_size, _, out_size] = sizes.map(|size| size as isize);
         let has_out = self.has_out;
         let flat = self.axis_dims.is_empty();
         // The line dimension is the innermost one; it goes to the front of the sorted list.
@@ -593,14 +663,13 @@ impl<'d> Plan<'d> {
             axis.extent
         };
         let contiguous = |step: isize, size: isize| steps == 1 || step == size;
-        self.even_x = self.dtypes[0] == self.dtypes[1] && flat && contiguous(x_step, x_size);
-        self.direct_x = self.even_x && self.scrub.is_none();
-        self.direct_out = has_out
-            && self.dtypes[1] == self.dtypes[2]
-            && self.put_back.is_none()
-            && contiguous(out_step, size);
+        self.even_x = flat && contiguous(x_step, x_size);
+        self.even_out = has_out && contiguous(out_step, out_size);
+        self.direct_x = self.even_x && self.dtypes[0] == self.dtypes[1] && self.scrub.is_none();
+        self.direct_out =
+            self.even_out && self.dtypes[1] == self.dtypes[2] && self.put_back.is_none();
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
-        self.stream = bytes > STREAM;
+        self.stream = bytes > cache::streaming_threshold() as u64;
 
         let grid = self.kernel.grid;
         debug_assert!(TILE.is_multiple_of(grid));

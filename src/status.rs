@@ -40,24 +40,29 @@ pub enum Status {
     Internal = 13,
 }
 
+/// Every status, in the order of its number.
+const ALL: [Status; 14] = [
+    Status::Ok,
+    Status::NullPointer,
+    Status::Op,
+    Status::Dtype,
+    Status::Ndim,
+    Status::Shape,
+    Status::Strides,
+    Status::Axis,
+    Status::Cast,
+    Status::Options,
+    Status::Overflow,
+    Status::Memory,
+    Status::Cancelled,
+    Status::Internal,
+];
+
 impl Status {
-    /// Every status, in the order of its number.
-    pub const ALL: [Status; 14] = [
-        Status::Ok,
-        Status::NullPointer,
-        Status::Op,
-        Status::Dtype,
-        Status::Ndim,
-        Status::Shape,
-        Status::Strides,
-        Status::Axis,
-        Status::Cast,
-        Status::Options,
-        Status::Overflow,
-        Status::Memory,
-        Status::Cancelled,
-        Status::Internal,
-    ];
+    /// The status with this number, if there is one.
+    pub fn from_code(code: i32) -> Option<Status> {
+        ALL.into_iter().find(|&status| status as i32 == code)
+    }
 
     /// The name at the C interface, with its final 0.
     pub const fn name(self) -> &'static CStr {

@@ -1,14 +1,33 @@
 //! Carries out a plan: copies the input where it must, looks for overflows where that is asked for,
-//! then does the units.
+//! then does the units, on several threads where that gains.
+//!
+//! Units are independent of one another and none depends on how they are shared out, so results do not
+//! depend on the number of threads. Every thread that helps takes the next unit from a counter.
 
 use crate::environment;
 use crate::nest::{self, Progress, Scratch};
-use crate::plan::Plan;
+use crate::plan::{Plan, ShortLine};
+use crate::pool;
+use crate::relay::Relay;
 use crate::status::Error;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// The number of threads that calls use by default; 0: as many as there are cores.
+/// Elements from which a call is shared out: 100 us and more of work, where waking a worker takes 10.
+const SHARED_FROM: u64 = 1 << 18;
+
+/// Elements from which a single line is passed on between threads. Folding doubles the work in the
+/// caches; it pays where memory is the limit.
+const RELAY_FROM: u64 = 1 << 21;
+
+/// Time between two calls of the progress function.
+const INTERVAL: Duration = Duration::from_millis(4);
+
+/// Elements between two looks at the clock.
+const LOOK: u64 = 1 << 16;
+
+/// The number of threads that calls use by default; 0: as the environment says.
 static DEFAULT: AtomicI32 = AtomicI32::new(0);
 
 /// Sets the number of threads that calls use by default and returns the previous one; a negative
@@ -21,22 +40,44 @@ pub fn set_default(n: i32) -> i32 {
     }
 }
 
+/// The number of threads for a call that asks for at most `wanted`; 0 asks for the default.
+fn limit(wanted: usize) -> usize {
+    /// `CUM_NUM_THREADS`, else the cores that this process may use, read once.
+    static SYSTEM: OnceLock<usize> = OnceLock::new();
+    if wanted > 0 {
+        return wanted;
+    }
+    match DEFAULT.load(Ordering::Relaxed) {
+        0 => *SYSTEM.get_or_init(|| {
+            let named = std::env::var("CUM_NUM_THREADS")
+                .ok()
+                .and_then(|n| n.parse().ok());
+            let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+            named.filter(|&n: &usize| n > 0).unwrap_or_else(cores)
+        }),
+        n => n as usize,
+    }
+}
+
 /// The caller's progress function.
 pub trait Callback {
     /// `done` of `total` elements; whether to go on.
     fn call(&mut self, done: u64, total: u64) -> bool;
 }
 
-/// Time between two calls of the progress function.
-const INTERVAL: Duration = Duration::from_millis(4);
+/// What all threads at a call share.
+#[derive(Default)]
+struct Shared {
+    /// Elements done by all.
+    done: AtomicU64,
+    /// Nothing more is to be done.
+    stop: AtomicBool,
+}
 
-/// Elements between two looks at the clock.
-const LOOK: u64 = 1 << 16;
-
-/// Counts what is done and tells the caller now and then.
+/// Counts what is done, and on the calling thread tells the caller now and then.
 struct Reporter<'a> {
-    callback: Option<&'a mut dyn Callback>,
-    done: u64,
+    callback: &'a mut dyn Callback,
+    shared: &'a Shared,
     total: u64,
     looked: u64,
     last: Instant,
@@ -44,43 +85,62 @@ struct Reporter<'a> {
 
 impl Progress for Reporter<'_> {
     fn wanted(&self) -> bool {
-        self.callback.is_some()
+        true
     }
 
     fn done(&mut self, elements: u64) -> Result<(), Error> {
-        let Some(callback) = &mut self.callback else {
-            return Ok(());
-        };
-        self.done += elements;
+        let done = self.shared.done.fetch_add(elements, Ordering::Relaxed) + elements;
         // The last call, with everything done, is not one that can cancel.
-        if self.done < self.total && self.done - self.looked >= LOOK {
-            self.looked = self.done;
-            let now = Instant::now();
-            if now - self.last >= INTERVAL {
-                self.last = now;
-                if !callback.call(self.done, self.total) {
-                    return Err(Error::Cancelled {
-                        done: self.done,
-                        total: self.total,
-                    });
-                }
+        if done >= self.total || done - self.looked < LOOK {
+            return Ok(());
+        }
+        self.looked = done;
+        let now = Instant::now();
+        if now - self.last >= INTERVAL {
+            self.last = now;
+            if !self.callback.call(done, self.total) {
+                self.shared.stop.store(true, Ordering::Relaxed);
+                return Err(Error::Cancelled {
+                    done,
+                    total: self.total,
+                });
             }
         }
         Ok(())
     }
 }
 
-/// No one to tell.
-struct Silent;
+/// Counts on a thread that helps.
+struct Counter<'a> {
+    shared: &'a Shared,
+    wanted: bool,
+}
 
-impl Progress for Silent {
+impl Progress for Counter<'_> {
     fn wanted(&self) -> bool {
-        false
+        self.wanted
     }
 
-    fn done(&mut self, _elements: u64) -> Result<(), Error> {
+    fn done(&mut self, elements: u64) -> Result<(), Error> {
+        if self.wanted {
+            self.shared.done.fetch_add(elements, Ordering::Relaxed);
+            if self.shared.stop.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled { done: 0, total: 0 });
+            }
+        }
         Ok(())
     }
+}
+
+/// Does a short line.
+///
+/// # Safety
+/// As [`nest::run_short`].
+#[inline]
+pub unsafe fn run_short(line: &ShortLine) {
+    let _environment = environment::Guard::new();
+    // SAFETY: this function's.
+    unsafe { nest::run_short(line) }
 }
 
 /// Carries out a plan.
@@ -88,58 +148,132 @@ impl Progress for Silent {
 /// # Safety
 /// The memory that the plan's request describes is what it says: readable, writable, and nobody else
 /// writes it meanwhile.
-#[inline]
 pub unsafe fn run(plan: &Plan, callback: Option<&mut dyn Callback>) -> Result<(), Error> {
     let _environment = environment::Guard::new();
+    let shared = Shared::default();
+    let Some(callback) = callback else {
+        // SAFETY: this function's.
+        return unsafe {
+            run_passes(
+                plan,
+                &shared,
+                &mut Counter {
+                    shared: &shared,
+                    wanted: false,
+                },
+            )
+        };
+    };
+    let passes = 1 + plan.checking.is_some() as u64;
+    let total = plan.elements() * passes;
+    let last = Instant::now();
+    let mut reporter = Reporter {
+        callback,
+        shared: &shared,
+        total,
+        looked: 0,
+        last,
+    };
+    // SAFETY: this function's.
+    unsafe { run_passes(plan, &shared, &mut reporter)? };
+    reporter.callback.call(total, total);
+    Ok(())
+}
+
+/// Both passes of a plan, or the one, on a copy of the input if need be.
+///
+/// # Safety
+/// As [`run`].
+unsafe fn run_passes(
+    plan: &Plan,
+    shared: &Shared,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
     // SAFETY: this function's.
     unsafe {
-        match callback {
-            None if nest::is_single(plan) => {
-                nest::run_single(plan);
-                Ok(())
-            }
-            None => run_with(plan, &mut Silent),
-            Some(callback) => run_reporting(plan, callback),
+        if plan.staged {
+            return nest::with_copy(plan, |copied| run_passes(copied, shared, progress));
         }
+        if plan.checking.is_some() {
+            nest::check(plan, &mut Scratch::new(), progress)?;
+        }
+        run_units(plan, shared, progress)
     }
 }
 
+/// The address of a plan, for the threads that help.
+struct PlanPointer<'p, 'd>(&'p Plan<'d>);
+
+// SAFETY: a plan is not changed once it is made, and the memory behind its pointers is the caller's, who
+// lends it for the call; units do not meet.
+unsafe impl Sync for PlanPointer<'_, '_> {}
+
+/// One long line, passed on between threads.
+///
 /// # Safety
 /// As [`run`].
-unsafe fn run_reporting(plan: &Plan, callback: &mut dyn Callback) -> Result<(), Error> {
-    let passes = 1 + plan.checking.is_some() as u64;
-    let total = plan.elements() * passes;
-    let mut reporter = Reporter {
-        callback: Some(callback),
-        done: 0,
-        total,
-        looked: 0,
-        last: Instant::now(),
+unsafe fn run_relay(
+    plan: &Plan,
+    shared: &Shared,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    let relay = Relay::new(plan)?;
+    let wanted = progress.wanted();
+    let help = || {
+        let _environment = environment::Guard::new();
+        // SAFETY: this function's. A helper stops early only when the caller does, whose word counts.
+        let _ = unsafe { relay.help(&mut Counter { shared, wanted }, true) };
     };
-    // SAFETY: this function's.
-    unsafe { run_with(plan, &mut reporter)? };
-    if let Some(callback) = reporter.callback {
-        callback.call(total, total);
+    // SAFETY: this function's; all help has ended when `pool::run` returns.
+    unsafe {
+        pool::run(limit(plan.max_threads) - 1, &help, || {
+            relay.help(progress, false)
+        })?;
+        relay.finish();
     }
     Ok(())
 }
 
+/// All units, on as many threads as it pays.
+///
 /// # Safety
 /// As [`run`].
-#[inline(never)]
-unsafe fn run_with(plan: &Plan, progress: &mut dyn Progress) -> Result<(), Error> {
-    // SAFETY: this function's.
-    unsafe {
-        if plan.staged {
-            return nest::with_copy(plan, |copied| run_with(copied, progress));
-        }
-        let mut scratch = Scratch::new();
-        if plan.checking.is_some() {
-            nest::check(plan, &mut scratch, progress)?;
-        }
-        for unit in 0..nest::units(plan) {
-            nest::run_unit(plan, unit, &mut scratch, progress)?;
-        }
-        Ok(())
+unsafe fn run_units(
+    plan: &Plan,
+    shared: &Shared,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    if plan.elements() >= RELAY_FROM && limit(plan.max_threads) > 1 && Relay::fits(plan) {
+        // SAFETY: this function's.
+        return unsafe { run_relay(plan, shared, progress) };
     }
+    let units = nest::units(plan);
+    let threads = if units < 2 || plan.elements() < SHARED_FROM {
+        1
+    } else {
+        limit(plan.max_threads).min(units)
+    };
+    let next = AtomicUsize::new(0);
+    let plan = PlanPointer(plan);
+    let take = |plan: &PlanPointer, progress: &mut dyn Progress| {
+        let mut scratch = Scratch::new();
+        loop {
+            let unit = next.fetch_add(1, Ordering::Relaxed);
+            if unit >= units {
+                return Ok(());
+            }
+            // SAFETY: this function's; the counter gives each unit once.
+            unsafe { nest::run_unit(plan.0, unit, &mut scratch, progress)? };
+        }
+    };
+    if threads == 1 {
+        return take(&plan, progress);
+    }
+    let wanted = progress.wanted();
+    let help = || {
+        let _environment = environment::Guard::new();
+        // A helper stops early only when the caller does, whose word counts.
+        let _ = take(&plan, &mut Counter { shared, wanted });
+    };
+    pool::run(threads - 1, &help, || take(&plan, progress))
 }

@@ -39,18 +39,15 @@ pub type Extent = (usize, i64);
 /// The dimensions of an array in memory.
 pub type Extents = ArrayVec<Extent, MAX_NDIM>;
 
-/// The dimensions with these extents and strides; C-contiguous without strides. The product of the
+/// Fills `dims` with these extents and strides; C-contiguous without strides. The product of the
 /// extents and of the size is known to fit.
 #[inline]
-pub fn resolve(shape: &[usize], strides: Option<&[i64]>, size: usize) -> Extents {
-    let mut dims: Extents = shape.iter().map(|&extent| (extent, size as i64)).collect();
+pub fn resolve(dims: &mut Extents, shape: &[usize], strides: Option<&[i64]>, size: usize) {
+    dims.clear();
     match strides {
-        Some(strides) => {
-            for (dim, &stride) in dims.iter_mut().zip(strides) {
-                dim.1 = stride;
-            }
-        }
+        Some(strides) => dims.extend(shape.iter().copied().zip(strides.iter().copied())),
         None => {
+            dims.extend(shape.iter().map(|&extent| (extent, 0)));
             let mut stride = size as i64;
             for dim in dims.iter_mut().rev() {
                 dim.1 = stride;
@@ -58,7 +55,6 @@ pub fn resolve(shape: &[usize], strides: Option<&[i64]>, size: usize) -> Extents
             }
         }
     }
-    dims
 }
 
 /// The number of elements. Extents of 0 are left out of the test that their bytes can be addressed.

@@ -49,9 +49,6 @@ unsafe fn contiguous(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8)
 /// `CUM_ERR_SHAPE` or `CUM_ERR_STRIDES` if the elements cannot be addressed; `CUM_ERR_MEMORY` if
 /// arrays overlap without being the same and there is no memory for a copy. May be called from
 /// any number of threads at once. Since 0.1.0.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_i8(x: *const i8, n: usize, out: *mut i8) -> cum_status {
     // SAFETY: the caller's.
@@ -59,9 +56,6 @@ pub unsafe extern "C" fn cum_sum_i8(x: *const i8, n: usize, out: *mut i8) -> cum
 }
 
 /// Cumulative sums of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_i16(x: *const i16, n: usize, out: *mut i16) -> cum_status {
     // SAFETY: the caller's.
@@ -69,9 +63,6 @@ pub unsafe extern "C" fn cum_sum_i16(x: *const i16, n: usize, out: *mut i16) -> 
 }
 
 /// Cumulative sums of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_i32(x: *const i32, n: usize, out: *mut i32) -> cum_status {
     // SAFETY: the caller's.
@@ -79,9 +70,6 @@ pub unsafe extern "C" fn cum_sum_i32(x: *const i32, n: usize, out: *mut i32) -> 
 }
 
 /// Cumulative sums of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_i64(x: *const i64, n: usize, out: *mut i64) -> cum_status {
     // SAFETY: the caller's.
@@ -89,9 +77,6 @@ pub unsafe extern "C" fn cum_sum_i64(x: *const i64, n: usize, out: *mut i64) -> 
 }
 
 /// Cumulative sums of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_u8(x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
@@ -99,9 +84,6 @@ pub unsafe extern "C" fn cum_sum_u8(x: *const u8, n: usize, out: *mut u8) -> cum
 }
 
 /// Cumulative sums of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_u16(x: *const u16, n: usize, out: *mut u16) -> cum_status {
     // SAFETY: the caller's.
@@ -109,9 +91,6 @@ pub unsafe extern "C" fn cum_sum_u16(x: *const u16, n: usize, out: *mut u16) -> 
 }
 
 /// Cumulative sums of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_u32(x: *const u32, n: usize, out: *mut u32) -> cum_status {
     // SAFETY: the caller's.
@@ -119,9 +98,6 @@ pub unsafe extern "C" fn cum_sum_u32(x: *const u32, n: usize, out: *mut u32) -> 
 }
 
 /// Cumulative sums of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_u64(x: *const u64, n: usize, out: *mut u64) -> cum_status {
     // SAFETY: the caller's.
@@ -129,9 +105,6 @@ pub unsafe extern "C" fn cum_sum_u64(x: *const u64, n: usize, out: *mut u64) -> 
 }
 
 /// Cumulative sums of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_f32(x: *const f32, n: usize, out: *mut f32) -> cum_status {
     // SAFETY: the caller's.
@@ -139,9 +112,6 @@ pub unsafe extern "C" fn cum_sum_f32(x: *const f32, n: usize, out: *mut f32) -> 
 }
 
 /// Cumulative sums of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_f64(x: *const f64, n: usize, out: *mut f64) -> cum_status {
     // SAFETY: the caller's.
@@ -149,9 +119,6 @@ pub unsafe extern "C" fn cum_sum_f64(x: *const f64, n: usize, out: *mut f64) -> 
 }
 
 /// Cumulative sums of `complex float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_c64(x: *const cum_c64, n: usize, out: *mut cum_c64) -> cum_status {
     // SAFETY: the caller's.
@@ -159,9 +126,6 @@ pub unsafe extern "C" fn cum_sum_c64(x: *const cum_c64, n: usize, out: *mut cum_
 }
 
 /// Cumulative sums of `complex double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_sum_c128(
     x: *const cum_c128,
@@ -173,9 +137,6 @@ pub unsafe extern "C" fn cum_sum_c128(
 }
 
 /// Cumulative products of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_i8(x: *const i8, n: usize, out: *mut i8) -> cum_status {
     // SAFETY: the caller's.
@@ -183,9 +144,6 @@ pub unsafe extern "C" fn cum_prod_i8(x: *const i8, n: usize, out: *mut i8) -> cu
 }
 
 /// Cumulative products of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_i16(x: *const i16, n: usize, out: *mut i16) -> cum_status {
     // SAFETY: the caller's.
@@ -193,9 +151,6 @@ pub unsafe extern "C" fn cum_prod_i16(x: *const i16, n: usize, out: *mut i16) ->
 }
 
 /// Cumulative products of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_i32(x: *const i32, n: usize, out: *mut i32) -> cum_status {
     // SAFETY: the caller's.
@@ -203,9 +158,6 @@ pub unsafe extern "C" fn cum_prod_i32(x: *const i32, n: usize, out: *mut i32) ->
 }
 
 /// Cumulative products of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_i64(x: *const i64, n: usize, out: *mut i64) -> cum_status {
     // SAFETY: the caller's.
@@ -213,9 +165,6 @@ pub unsafe extern "C" fn cum_prod_i64(x: *const i64, n: usize, out: *mut i64) ->
 }
 
 /// Cumulative products of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_u8(x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
@@ -223,9 +172,6 @@ pub unsafe extern "C" fn cum_prod_u8(x: *const u8, n: usize, out: *mut u8) -> cu
 }
 
 /// Cumulative products of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_u16(x: *const u16, n: usize, out: *mut u16) -> cum_status {
     // SAFETY: the caller's.
@@ -233,9 +179,6 @@ pub unsafe extern "C" fn cum_prod_u16(x: *const u16, n: usize, out: *mut u16) ->
 }
 
 /// Cumulative products of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_u32(x: *const u32, n: usize, out: *mut u32) -> cum_status {
     // SAFETY: the caller's.
@@ -243,9 +186,6 @@ pub unsafe extern "C" fn cum_prod_u32(x: *const u32, n: usize, out: *mut u32) ->
 }
 
 /// Cumulative products of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_u64(x: *const u64, n: usize, out: *mut u64) -> cum_status {
     // SAFETY: the caller's.
@@ -253,9 +193,6 @@ pub unsafe extern "C" fn cum_prod_u64(x: *const u64, n: usize, out: *mut u64) ->
 }
 
 /// Cumulative products of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_f32(x: *const f32, n: usize, out: *mut f32) -> cum_status {
     // SAFETY: the caller's.
@@ -263,9 +200,6 @@ pub unsafe extern "C" fn cum_prod_f32(x: *const f32, n: usize, out: *mut f32) ->
 }
 
 /// Cumulative products of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_f64(x: *const f64, n: usize, out: *mut f64) -> cum_status {
     // SAFETY: the caller's.
@@ -273,9 +207,6 @@ pub unsafe extern "C" fn cum_prod_f64(x: *const f64, n: usize, out: *mut f64) ->
 }
 
 /// Cumulative products of `complex float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_c64(
     x: *const cum_c64,
@@ -287,9 +218,6 @@ pub unsafe extern "C" fn cum_prod_c64(
 }
 
 /// Cumulative products of `complex double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_prod_c128(
     x: *const cum_c128,
@@ -301,9 +229,6 @@ pub unsafe extern "C" fn cum_prod_c128(
 }
 
 /// Cumulative maxima of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_i8(x: *const i8, n: usize, out: *mut i8) -> cum_status {
     // SAFETY: the caller's.
@@ -311,9 +236,6 @@ pub unsafe extern "C" fn cum_max_i8(x: *const i8, n: usize, out: *mut i8) -> cum
 }
 
 /// Cumulative maxima of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_i16(x: *const i16, n: usize, out: *mut i16) -> cum_status {
     // SAFETY: the caller's.
@@ -321,9 +243,6 @@ pub unsafe extern "C" fn cum_max_i16(x: *const i16, n: usize, out: *mut i16) -> 
 }
 
 /// Cumulative maxima of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_i32(x: *const i32, n: usize, out: *mut i32) -> cum_status {
     // SAFETY: the caller's.
@@ -331,9 +250,6 @@ pub unsafe extern "C" fn cum_max_i32(x: *const i32, n: usize, out: *mut i32) -> 
 }
 
 /// Cumulative maxima of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_i64(x: *const i64, n: usize, out: *mut i64) -> cum_status {
     // SAFETY: the caller's.
@@ -341,9 +257,6 @@ pub unsafe extern "C" fn cum_max_i64(x: *const i64, n: usize, out: *mut i64) -> 
 }
 
 /// Cumulative maxima of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_u8(x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
@@ -351,9 +264,6 @@ pub unsafe extern "C" fn cum_max_u8(x: *const u8, n: usize, out: *mut u8) -> cum
 }
 
 /// Cumulative maxima of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_u16(x: *const u16, n: usize, out: *mut u16) -> cum_status {
     // SAFETY: the caller's.
@@ -361,9 +271,6 @@ pub unsafe extern "C" fn cum_max_u16(x: *const u16, n: usize, out: *mut u16) -> 
 }
 
 /// Cumulative maxima of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_u32(x: *const u32, n: usize, out: *mut u32) -> cum_status {
     // SAFETY: the caller's.
@@ -371,9 +278,6 @@ pub unsafe extern "C" fn cum_max_u32(x: *const u32, n: usize, out: *mut u32) -> 
 }
 
 /// Cumulative maxima of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_u64(x: *const u64, n: usize, out: *mut u64) -> cum_status {
     // SAFETY: the caller's.
@@ -381,9 +285,6 @@ pub unsafe extern "C" fn cum_max_u64(x: *const u64, n: usize, out: *mut u64) -> 
 }
 
 /// Cumulative maxima of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_f32(x: *const f32, n: usize, out: *mut f32) -> cum_status {
     // SAFETY: the caller's.
@@ -391,9 +292,6 @@ pub unsafe extern "C" fn cum_max_f32(x: *const f32, n: usize, out: *mut f32) -> 
 }
 
 /// Cumulative maxima of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_max_f64(x: *const f64, n: usize, out: *mut f64) -> cum_status {
     // SAFETY: the caller's.
@@ -401,9 +299,6 @@ pub unsafe extern "C" fn cum_max_f64(x: *const f64, n: usize, out: *mut f64) -> 
 }
 
 /// Cumulative minima of `int8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_i8(x: *const i8, n: usize, out: *mut i8) -> cum_status {
     // SAFETY: the caller's.
@@ -411,9 +306,6 @@ pub unsafe extern "C" fn cum_min_i8(x: *const i8, n: usize, out: *mut i8) -> cum
 }
 
 /// Cumulative minima of `int16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_i16(x: *const i16, n: usize, out: *mut i16) -> cum_status {
     // SAFETY: the caller's.
@@ -421,9 +313,6 @@ pub unsafe extern "C" fn cum_min_i16(x: *const i16, n: usize, out: *mut i16) -> 
 }
 
 /// Cumulative minima of `int32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_i32(x: *const i32, n: usize, out: *mut i32) -> cum_status {
     // SAFETY: the caller's.
@@ -431,9 +320,6 @@ pub unsafe extern "C" fn cum_min_i32(x: *const i32, n: usize, out: *mut i32) -> 
 }
 
 /// Cumulative minima of `int64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_i64(x: *const i64, n: usize, out: *mut i64) -> cum_status {
     // SAFETY: the caller's.
@@ -441,9 +327,6 @@ pub unsafe extern "C" fn cum_min_i64(x: *const i64, n: usize, out: *mut i64) -> 
 }
 
 /// Cumulative minima of `uint8_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_u8(x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
@@ -451,9 +334,6 @@ pub unsafe extern "C" fn cum_min_u8(x: *const u8, n: usize, out: *mut u8) -> cum
 }
 
 /// Cumulative minima of `uint16_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_u16(x: *const u16, n: usize, out: *mut u16) -> cum_status {
     // SAFETY: the caller's.
@@ -461,9 +341,6 @@ pub unsafe extern "C" fn cum_min_u16(x: *const u16, n: usize, out: *mut u16) -> 
 }
 
 /// Cumulative minima of `uint32_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_u32(x: *const u32, n: usize, out: *mut u32) -> cum_status {
     // SAFETY: the caller's.
@@ -471,9 +348,6 @@ pub unsafe extern "C" fn cum_min_u32(x: *const u32, n: usize, out: *mut u32) -> 
 }
 
 /// Cumulative minima of `uint64_t`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_u64(x: *const u64, n: usize, out: *mut u64) -> cum_status {
     // SAFETY: the caller's.
@@ -481,9 +355,6 @@ pub unsafe extern "C" fn cum_min_u64(x: *const u64, n: usize, out: *mut u64) -> 
 }
 
 /// Cumulative minima of `float`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_f32(x: *const f32, n: usize, out: *mut f32) -> cum_status {
     // SAFETY: the caller's.
@@ -491,9 +362,6 @@ pub unsafe extern "C" fn cum_min_f32(x: *const f32, n: usize, out: *mut f32) -> 
 }
 
 /// Cumulative minima of `double`: `out[i]` is that of `x[0]` to `x[i]`.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cum_min_f64(x: *const f64, n: usize, out: *mut f64) -> cum_status {
     // SAFETY: the caller's.

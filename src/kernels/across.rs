@@ -6,31 +6,11 @@
 use super::Block;
 use crate::accumulate::Accumulate;
 
-/// Scans down the rows of each panel of the block.
+/// Scans down the rows of the block.
 ///
 /// # Safety
 /// As [`super::Run`].
 pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
-    for panel in 0..block.panels.count {
-        let by = panel as isize;
-        // SAFETY: each panel is one of the block's, with its accumulators.
-        unsafe {
-            run_panel::<A, EXCLUSIVE>(&Block {
-                x: block.x.wrapping_offset(by * block.panels.x),
-                out: block.out.wrapping_offset(by * block.panels.out),
-                acc: block.acc.add(panel * block.len * size_of::<A::Acc>()),
-                ..*block
-            })
-        }
-    }
-}
-
-/// One panel.
-///
-/// # Safety
-/// As [`super::Run`].
-#[inline(always)]
-unsafe fn run_panel<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
     let acc = block.acc.cast::<A::Acc>();
     let row = |i: usize| {
         // SAFETY: callers below pass rows of the block.

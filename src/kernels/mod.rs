@@ -11,12 +11,10 @@
 mod across;
 mod along;
 mod check;
+mod lines;
 #[cfg(target_arch = "x86_64")]
-mod columns;
-#[cfg(target_arch = "x86_64")]
-mod lanes;
-#[cfg(target_arch = "x86_64")]
-mod rows;
+mod speculate;
+mod window;
 
 use crate::accumulate::{Accumulate, Compensate, Compensated, Errorless, Plain, Saturating};
 use crate::dtype::{DType, Kind};
@@ -24,6 +22,8 @@ use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
 use crate::tile::{self, Rewrite};
+pub use lines::{Lines, Panels, lines};
+use window::Reassociated;
 
 /// How operations may be grouped and what becomes of rounding errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,30 +67,6 @@ pub struct Block {
     pub acc: *mut u8,
     /// Whether the accumulators hold something.
     pub started: bool,
-    /// How often the block repeats itself; kernels that scan along are given one panel.
-    pub panels: Panels,
-    /// Whether the whole call is too large for the caches, so that results had better not stay there.
-    pub stream: bool,
-}
-
-/// Blocks of the same form side by side. The accumulators of one follow those of the one before.
-#[derive(Clone, Copy)]
-pub struct Panels {
-    /// How many there are.
-    pub count: usize,
-    /// Bytes from one to the next in `x`.
-    pub x: isize,
-    /// Bytes from one to the next in `out`.
-    pub out: isize,
-}
-
-impl Panels {
-    /// The block alone.
-    pub const ONE: Panels = Panels {
-        count: 1,
-        x: 0,
-        out: 0,
-    };
 }
 
 /// A kernel.
@@ -109,6 +85,9 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
+    /// A scan of a tile from a carry ends with that carry joined with what a scan of the tile alone ends
+    /// with, bit for bit.
+    pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -119,6 +98,8 @@ pub struct Kernel {
     pub export: unsafe fn(*const u8, bool, *mut u8),
     /// Writes what stands before the first element; the identity if nothing has started.
     pub show: unsafe fn(*const u8, bool, *mut u8),
+    /// Joins two accumulators, of what comes first and of what follows; into either of them, too.
+    pub join: unsafe fn(*const u8, *const u8, *mut u8),
     /// Combines two carries (unaligned).
     pub merge: unsafe fn(*const u8, *const u8, *mut u8),
     /// Replaces NaN by the identity.
@@ -163,6 +144,17 @@ unsafe fn show<A: Accumulate>(acc: *const u8, started: bool, out: *mut u8) {
     }
 }
 
+unsafe fn join<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
+    // SAFETY: two aligned accumulators and room for one.
+    unsafe {
+        let (first, second) = (
+            first.cast::<A::Acc>().read(),
+            second.cast::<A::Acc>().read(),
+        );
+        out.cast::<A::Acc>().write(A::merge(first, second));
+    }
+}
+
 unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
     // SAFETY: two carries and room for one.
     unsafe {
@@ -189,11 +181,13 @@ const fn generic<A: Accumulate>() -> Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
+        splits: false,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
         export: export::<A>,
         show: show::<A>,
+        join: join::<A>,
         merge: merge::<A>,
         scrub: scrub::<A>,
         check: None,
@@ -201,18 +195,28 @@ const fn generic<A: Accumulate>() -> Kernel {
 }
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
-    const KERNEL: Kernel = generic::<Self>();
+    const KERNEL: Kernel = Kernel {
+        splits: O::ASSOCIATIVE,
+        ..generic::<Self>()
+    };
 }
 
 impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
     const KERNEL: Kernel = generic::<Self>();
 }
 
-impl<A: Accumulate> Family for Errorless<A>
+impl<A: Family + Accumulate> Family for Errorless<A>
 where
-    Errorless<A>: Accumulate,
+    Errorless<A>: Accumulate<T = A::T, Acc = A::Acc>,
 {
-    const KERNEL: Kernel = generic::<Self>();
+    // The scans are those of the plain family; only what callers hold differs.
+    const KERNEL: Kernel = Kernel {
+        carry_size: size_of::<<Self as Accumulate>::Carry>(),
+        import: import::<Self>,
+        export: export::<Self>,
+        merge: merge::<Self>,
+        ..A::KERNEL
+    };
 }
 
 impl<O: Combine<T>, T: Compensate<O>> Family for Compensated<O, T> {
@@ -225,7 +229,7 @@ struct Checked<A>(std::marker::PhantomData<A>);
 impl<O: Overflowing<T>, T: Elem> Family for Checked<Plain<O, T>> {
     const KERNEL: Kernel = Kernel {
         check: Some(check::run::<O, T>),
-        ..Plain::<O, T>::KERNEL
+        ..Plain::<O, O::Alike>::KERNEL
     };
 }
 
@@ -234,16 +238,12 @@ where
     Errorless<Plain<O, T>>: Accumulate,
 {
     const KERNEL: Kernel = Kernel {
-        check: Some(check::run::<O, T>),
-        ..Errorless::<Plain<O, T>>::KERNEL
+        carry_size: size_of::<<Errorless<Plain<O, T>> as Accumulate>::Carry>(),
+        import: import::<Errorless<Plain<O, T>>>,
+        export: export::<Errorless<Plain<O, T>>>,
+        merge: merge::<Errorless<Plain<O, T>>>,
+        ..Checked::<Plain<O, T>>::KERNEL
     };
-}
-
-impl<O: Overflowing<T>, T: Elem> Family for Checked<Errorless<Saturating<O, T>>>
-where
-    Errorless<Saturating<O, T>>: Accumulate,
-{
-    const KERNEL: Kernel = Errorless::<Saturating<O, T>>::KERNEL;
 }
 
 macro_rules! family {
@@ -251,6 +251,8 @@ macro_rules! family {
         Some(const { &<$family as Family>::KERNEL })
     };
 }
+
+use family;
 
 /// The kernels of an operation that computes in every real type.
 macro_rules! real_kernel {
@@ -270,7 +272,7 @@ macro_rules! integer_kernel {
                 with_integer!($dtype, T => family!(Saturating<$o, T>), else None)
             }
             (Overflow::Saturate, true) => {
-                with_integer!($dtype, T => family!(Checked<Errorless<Saturating<$o, T>>>), else None)
+                with_integer!($dtype, T => family!(Errorless<Saturating<$o, T>>), else None)
             }
             (_, false) => with_integer!($dtype, T => family!(Checked<Plain<$o, T>>), else None),
             (_, true) => {
@@ -295,6 +297,22 @@ macro_rules! compensated_kernel {
     };
 }
 
+/// Sums and products of floats and complex numbers in the fixed grouping; 16-bit floats, which round
+/// at every step, have none.
+macro_rules! reassociated_kernel {
+    ($o:ident, $dtype:expr) => {
+        match $dtype {
+            DType::F16 => family!(Plain<$o, F16>),
+            DType::Bf16 => family!(Plain<$o, Bf16>),
+            DType::F32 => family!(Reassociated<$o, f32>),
+            DType::F64 => family!(Reassociated<$o, f64>),
+            DType::C64 => family!(Reassociated<$o, Complex<f32>>),
+            DType::C128 => family!(Reassociated<$o, Complex<f64>>),
+            _ => None,
+        }
+    };
+}
+
 /// The kernels for a request on an instruction set; `None` if the operation does not compute in the
 /// type.
 ///
@@ -311,7 +329,6 @@ pub fn kernel(
 
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
 /// its own.
-#[cfg(target_arch = "x86_64")]
 fn tuned(
     isa: Isa,
     op: Op,
@@ -319,19 +336,11 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
-    lanes::kernel(isa, op, dtype, mode, overflow)
-}
-
-/// Nothing is tuned for this processor.
-#[cfg(not(target_arch = "x86_64"))]
-fn tuned(
-    _isa: Isa,
-    _op: Op,
-    _dtype: DType,
-    _mode: Mode,
-    _overflow: Overflow,
-) -> Option<&'static Kernel> {
-    None
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
+        return Some(kernel);
+    }
+    window::kernel(isa, op, dtype, mode, overflow)
 }
 
 /// The kernels that run everywhere.
@@ -357,6 +366,12 @@ fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'st
         (Op::Min, _) => real_kernel!(Min, dtype, compensated),
         (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),
         (Op::Prod, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Prod, dtype),
+        (Op::Sum, Kind::Float | Kind::Complex) if mode == Mode::Reassociate => {
+            reassociated_kernel!(Sum, dtype)
+        }
+        (Op::Prod, Kind::Float | Kind::Complex) if mode == Mode::Reassociate => {
+            reassociated_kernel!(Prod, dtype)
+        }
         (Op::Sum, Kind::Complex) if dtype == DType::C64 => family!(Plain<Sum, Complex<f32>>),
         (Op::Sum, Kind::Complex) => family!(Plain<Sum, Complex<f64>>),
         (Op::Prod, Kind::Complex) if dtype == DType::C64 => family!(Plain<Prod, Complex<f32>>),

@@ -2,8 +2,12 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
+pub mod cache;
+pub mod registers;
 #[cfg(target_arch = "x86_64")]
 pub mod square;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
 
 use std::sync::OnceLock;
 

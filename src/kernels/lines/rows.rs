@@ -20,7 +20,7 @@
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
 
-use super::{Block, Run};
+use super::{Along, Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
 use std::arch::x86_64::__m256i;
@@ -28,6 +28,11 @@ use std::arch::x86_64::__m256i;
 /// Rows this many bytes apart, or a multiple, share the sets of the first-level cache: there one group
 /// at a time is faster than two.
 const ALIAS: isize = 4096;
+
+/// The kernels of an accumulator: inclusive, exclusive.
+pub const fn kernels<A: Lanewise>() -> [Along; 2] {
+    [run::<A, false>, run::<A, true>]
+}
 
 /// Rows and their accumulators.
 #[derive(Clone, Copy)]
@@ -130,8 +135,7 @@ impl Rows {
         let size = size_of::<A::T>();
         // SAFETY: the columns of all blocks together are those of the rows.
         unsafe {
-            // The accumulators, and what an exclusive scan shows next.
-            let mut state = [(avx2::splat(A::IDENTITY), avx2::splat(A::IDENTITY)); G];
+            let mut state: [State; G] = [(avx2::splat(A::IDENTITY), avx2::splat(A::IDENTITY)); G];
             for (g, (acc, before)) in state.iter_mut().enumerate() {
                 if self.started {
                     *acc = avx2::load(self.acc.add(g * S::ROWS * size));
@@ -177,28 +181,82 @@ impl Rows {
         const G: usize,
     >(
         self,
-        state: &mut [(__m256i, __m256i); G],
+        state: &mut [State; G],
         column: usize,
         n: usize,
     ) {
         let at = column * size_of::<A::T>();
-        // SAFETY: the caller's.
-        unsafe {
-            for (g, (acc, before)) in state.iter_mut().enumerate() {
-                let rows = self.below::<A>(g * S::ROWS);
-                let mut c = S::load_part(rows.x.wrapping_add(at), self.x_pitch, n);
-                for (k, c) in c.iter_mut().enumerate() {
-                    if k < n {
-                        *acc = A::step_lanes(*acc, *c);
-                        *c = if EXCLUSIVE { *before } else { *acc };
-                        *before = *acc;
-                    }
-                }
-                S::store_part(rows.out.wrapping_add(at), self.out_pitch, c, n);
+        for (g, state) in state.iter_mut().enumerate() {
+            let rows = self.below::<A>(g * S::ROWS);
+            let (x, out) = (rows.x.wrapping_add(at), rows.out.wrapping_add(at));
+            // SAFETY: the caller's.
+            unsafe {
+                step_part::<A, S, N, EXCLUSIVE>((x, rows.x_pitch), (out, rows.out_pitch), n, state)
             }
         }
     }
 }
+
+/// Reads `n < N` columns: a function of its own for all operations on elements of a size, since its
+/// code is long.
+///
+/// # Safety
+/// As [`Square::load_part`].
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn load_part<S: Square<N>, const N: usize>(
+    p: *const u8,
+    pitch: isize,
+    n: usize,
+    columns: &mut [__m256i; N],
+) {
+    // SAFETY: this function's.
+    *columns = unsafe { S::load_part(p, pitch, n) };
+}
+
+/// Writes `n < N` columns.
+///
+/// # Safety
+/// As [`Square::store_part`].
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn store_part<S: Square<N>, const N: usize>(
+    p: *mut u8,
+    pitch: isize,
+    columns: &[__m256i; N],
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe { S::store_part(p, pitch, *columns, n) }
+}
+
+/// `n < N` columns of one group of rows.
+///
+/// # Safety
+/// As [`Run`]; the processor has AVX2 and F16C.
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+    (x, x_pitch): (*const u8, isize),
+    (out, out_pitch): (*mut u8, isize),
+    n: usize,
+    (acc, before): &mut State,
+) {
+    // SAFETY: this function's.
+    unsafe {
+        let mut columns = [*acc; N];
+        load_part::<S, N>(x, x_pitch, n, &mut columns);
+        for c in columns.iter_mut().take(n) {
+            *acc = A::step_lanes(*acc, *c);
+            *c = if EXCLUSIVE { *before } else { *acc };
+            *before = *acc;
+        }
+        store_part::<S, N>(out, out_pitch, &columns, n);
+    }
+}
+
+/// A group's accumulators, and what an exclusive scan shows next.
+type State = (__m256i, __m256i);
 
 /// Scans every row of the block, as many as make groups together and the others by `rest`, a kernel
 /// for the same accumulator.
@@ -206,14 +264,14 @@ impl Rows {
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C. `A::T` has 2, 4, 8 or 16 bytes.
 #[target_feature(enable = "avx2,f16c")]
-pub unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run) {
+unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stream: bool) {
     // SAFETY: this function's.
     unsafe {
         match size_of::<A::T>() {
-            2 => grouped::<A, Bytes2, 8, EXCLUSIVE, 1, 1>(block, rest),
-            4 => grouped::<A, Bytes4, 8, EXCLUSIVE, 1, 1>(block, rest),
-            8 => grouped::<A, Bytes8, 4, EXCLUSIVE, 2, 1>(block, rest),
-            16 => grouped::<A, Bytes16, 2, EXCLUSIVE, 4, 2>(block, rest),
+            2 => grouped::<A, Bytes2, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
+            4 => grouped::<A, Bytes4, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
+            8 => grouped::<A, Bytes8, 4, EXCLUSIVE, 2, 1>(block, rest, stream),
+            16 => grouped::<A, Bytes16, 2, EXCLUSIVE, 4, 2>(block, rest, stream),
             _ => rest(block),
         }
     }
@@ -231,6 +289,7 @@ unsafe fn grouped<
 >(
     block: &Block,
     rest: Run,
+    stream: bool,
 ) {
     let all = Rows {
         x: block.x,
@@ -247,17 +306,15 @@ unsafe fn grouped<
     unsafe {
         if apart {
             while done + G * S::ROWS <= block.rows {
-                all.below::<A>(done)
-                    .groups::<A, S, N, EXCLUSIVE, G>(block.stream);
+                all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, G>(stream);
                 done += G * S::ROWS;
             }
         }
         while done + H * S::ROWS <= block.rows {
-            all.below::<A>(done)
-                .groups::<A, S, N, EXCLUSIVE, H>(block.stream);
+            all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, H>(stream);
             done += H * S::ROWS;
         }
-        if block.stream {
+        if stream {
             avx2::fence();
         }
         if done < block.rows {

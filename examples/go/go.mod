@@ -1,0 +1,3 @@
+module cumulative/examples
+
+go 1.18

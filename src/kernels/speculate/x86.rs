@@ -1,0 +1,311 @@
+//! Vectors of 256 bits, under AVX-512 VL and under AVX2 with FMA.
+//!
+//! The two differ only in what [`Set`] names, none of which depends on the type of the lanes. Vectors
+//! of 512 bits are no faster on Zen 4, which takes two passes for them, nor on processors that lower
+//! their clock for them.
+
+use super::groups::{self, Parts, Real, Stretch, Vector};
+use crate::elem::Complex;
+use std::arch::asm;
+use std::arch::x86_64::*;
+use std::marker::PhantomData;
+
+/// What the instruction sets do in different ways. The unit of the shifts is a word of 32 bits.
+#[allow(
+    clippy::missing_safety_doc,
+    reason = "always that the processor has the instruction set"
+)]
+pub trait Set: 'static {
+    /// The last `WORDS` words of `before` and all but as many of `v`.
+    unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i;
+    /// `seen | (a ^ b)`
+    unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i;
+    /// [`groups::run`], compiled for this instruction set.
+    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T);
+}
+
+/// AVX-512 F, VL, DQ and BW.
+pub struct Avx512;
+
+/// AVX2 and FMA.
+pub struct Avx2;
+
+macro_rules! align {
+    ($name:ident, $instruction:literal) => {
+        /// The last lane of `before` and all but the last of `v`. In assembly because the compiler
+        /// makes two shuffles of the intrinsic, which costs 5 % of the whole.
+        #[inline]
+        #[target_feature(enable = "avx512f,avx512vl")]
+        fn $name(before: __m256i, v: __m256i) -> __m256i {
+            let shifted: __m256i;
+            // SAFETY: registers only.
+            unsafe {
+                asm!(
+                    $instruction,
+                    o = lateout(ymm_reg) shifted, v = in(ymm_reg) v, before = in(ymm_reg) before,
+                    options(pure, nomem, nostack, preserves_flags)
+                );
+            }
+            shifted
+        }
+    };
+}
+align!(valignd, "valignd {o}, {v}, {before}, 7");
+align!(valignq, "valignq {o}, {v}, {before}, 3");
+
+impl Set for Avx512 {
+    #[inline(always)]
+    unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe {
+            match WORDS {
+                1 => valignd(before, v),
+                2 => valignq(before, v),
+                _ => _mm256_permute2x128_si256::<0x21>(before, v),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe { _mm256_ternarylogic_epi64::<0xf6>(seen, a, b) }
+    }
+
+    #[inline]
+    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T) {
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+            stretch: &Stretch<V::T>,
+        ) -> (usize, V::T) {
+            // SAFETY: this function's.
+            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+        }
+        // SAFETY: this function's.
+        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+    }
+}
+
+impl Set for Avx2 {
+    #[inline(always)]
+    unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe {
+            let middle = _mm256_permute2x128_si256::<0x21>(before, v);
+            match WORDS {
+                1 => _mm256_alignr_epi8::<12>(v, middle),
+                2 => _mm256_alignr_epi8::<8>(v, middle),
+                _ => middle,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe { _mm256_or_si256(seen, _mm256_xor_si256(a, b)) }
+    }
+
+    #[inline]
+    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T) {
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+            stretch: &Stretch<V::T>,
+        ) -> (usize, V::T) {
+            // SAFETY: this function's.
+            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+        }
+        // SAFETY: this function's.
+        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+    }
+}
+
+/// 256 bits of elements `T` under an instruction set.
+pub struct Ymm<S, T>(PhantomData<(S, T)>);
+
+macro_rules! vector {
+    (
+        $t:ty, $words:literal, $float:ty, $signed:ty, $pattern:expr,
+        $broadcast:expr, $to_floats:ident, $to_bits:ident,
+        $fmadd:ident, $fnmadd:ident, $splat:ident, $add:ident, $sub:ident
+    ) => {
+        #[allow(
+            clippy::undocumented_unsafe_blocks,
+            reason = "each is a call or two that needs what the trait asks for"
+        )]
+        impl<S: Set> Vector for Ymm<S, $t> {
+            type T = $t;
+            type F = $float;
+            type I = __m256i;
+            const LANES: usize = 8 / $words;
+
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> $float {
+                unsafe { $to_floats(_mm256_loadu_si256(p.cast())) }
+            }
+            #[inline(always)]
+            unsafe fn store(p: *mut $t, v: __m256i) {
+                unsafe { _mm256_storeu_si256(p.cast(), v) }
+            }
+            #[inline(always)]
+            unsafe fn stream(p: *mut $t, v: __m256i) {
+                unsafe { _mm256_stream_si256(p.cast(), v) }
+            }
+            #[inline(always)]
+            unsafe fn broadcast(element: $t) -> __m256i {
+                unsafe { $broadcast(element) }
+            }
+            #[inline(always)]
+            unsafe fn last(v: __m256i) -> $t {
+                let mut all = [std::mem::MaybeUninit::<$t>::uninit(); 8 / $words];
+                unsafe {
+                    _mm256_storeu_si256(all.as_mut_ptr().cast(), v);
+                    all[Self::LANES - 1].assume_init()
+                }
+            }
+            #[inline(always)]
+            unsafe fn bits(v: $float) -> __m256i {
+                unsafe { $to_bits(v) }
+            }
+            #[inline(always)]
+            unsafe fn float(v: __m256i) -> $float {
+                unsafe { $to_floats(v) }
+            }
+            #[inline(always)]
+            unsafe fn plus(x: $float, sign: $float, base: $float) -> __m256i {
+                unsafe { $to_bits($fmadd(x, sign, base)) }
+            }
+            #[inline(always)]
+            unsafe fn minus(x: $float, sign: $float, base: $float) -> __m256i {
+                unsafe { $to_bits($fnmadd(x, sign, base)) }
+            }
+            #[inline(always)]
+            unsafe fn splat(bits: <<$t as Parts>::Real as Real>::Bits) -> __m256i {
+                unsafe { $splat(bits as $signed) }
+            }
+            #[inline(always)]
+            unsafe fn pattern() -> __m256i {
+                let lanes: [$signed; 32 / size_of::<$signed>()] = $pattern;
+                unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
+            }
+            #[inline(always)]
+            unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn sub(a: __m256i, b: __m256i) -> __m256i {
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
+                unsafe { _mm256_and_si256(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn or(a: __m256i, b: __m256i) -> __m256i {
+                unsafe { _mm256_or_si256(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
+                unsafe { _mm256_xor_si256(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i {
+                unsafe { S::differs(seen, a, b) }
+            }
+            #[inline(always)]
+            unsafe fn any(v: __m256i) -> bool {
+                unsafe { _mm256_testz_si256(v, v) == 0 }
+            }
+            #[inline(always)]
+            unsafe fn late(before: __m256i, v: __m256i) -> __m256i {
+                unsafe { S::late::<$words>(before, v) }
+            }
+            #[inline(always)]
+            unsafe fn widen(held: &mut [__m256i; 2], pairs: __m256i) -> __m256i {
+                let mut sums = pairs;
+                let mut step = 0;
+                // Each step doubles the number of elements that are summed, up to a vector's.
+                unsafe {
+                    if $words == 1 {
+                        let before = std::mem::replace(&mut held[step], sums);
+                        sums = $add(sums, S::late::<2>(before, sums));
+                        step += 1;
+                    }
+                    if $words <= 2 {
+                        let before = std::mem::replace(&mut held[step], sums);
+                        sums = $add(sums, S::late::<4>(before, sums));
+                    }
+                }
+                sums
+            }
+        }
+    };
+}
+
+/// [`vector`] for parts of 64 and of 32 bits.
+macro_rules! wide_parts {
+    ($t:ty, $words:literal, $pattern:expr, $broadcast:expr) => {
+        vector!(
+            $t,
+            $words,
+            __m256d,
+            i64,
+            $pattern,
+            $broadcast,
+            _mm256_castsi256_pd,
+            _mm256_castpd_si256,
+            _mm256_fmadd_pd,
+            _mm256_fnmadd_pd,
+            _mm256_set1_epi64x,
+            _mm256_add_epi64,
+            _mm256_sub_epi64
+        );
+    };
+}
+macro_rules! narrow_parts {
+    ($t:ty, $words:literal, $pattern:expr, $broadcast:expr) => {
+        vector!(
+            $t,
+            $words,
+            __m256,
+            i32,
+            $pattern,
+            $broadcast,
+            _mm256_castsi256_ps,
+            _mm256_castps_si256,
+            _mm256_fmadd_ps,
+            _mm256_fnmadd_ps,
+            _mm256_set1_epi32,
+            _mm256_add_epi32,
+            _mm256_sub_epi32
+        );
+    };
+}
+
+wide_parts!(f64, 2, [0, 0, 1, 1], |s: f64| _mm256_castpd_si256(
+    _mm256_set1_pd(s)
+));
+wide_parts!(Complex<f64>, 4, [0, 0, 1, 1], |s: Complex<f64>| {
+    _mm256_castpd_si256(_mm256_setr_pd(s.re, s.im, s.re, s.im))
+});
+narrow_parts!(f32, 1, [0, 0, 1, 1, 0, 0, 1, 1], |s: f32| {
+    _mm256_castps_si256(_mm256_set1_ps(s))
+});
+narrow_parts!(Complex<f32>, 2, [0, 0, 0, 0, 1, 1, 1, 1], |s: Complex<
+    f32,
+>| {
+    let (re, im) = (s.re, s.im);
+    _mm256_castps_si256(_mm256_setr_ps(re, im, re, im, re, im, re, im))
+});
+
+/// Makes stores past the caches visible before any store that follows.
+pub fn finish_streaming() {
+    // SAFETY: part of every x86-64.
+    unsafe { _mm_sfence() }
+}

@@ -1,0 +1,691 @@
+//! The scan of a contiguous line by sliding windows, written once for every operation, type and
+//! instruction set; the idea is told in [`super`].
+#![allow(
+    clippy::needless_range_loop,
+    reason = "k is the number of a register in several arrays at once"
+)]
+
+use super::portable;
+use super::{CHUNK, PREFETCH, SHORT, STREAMING};
+use crate::elem::{CastFrom, Elem};
+use crate::kernels::Block;
+use crate::op::Combine;
+use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
+use std::marker::PhantomData;
+
+/// What one kernel is made of.
+pub trait Spec: 'static {
+    /// Elements of the input.
+    type X: Elem;
+    /// Lanes.
+    type T: Elem + CastFrom<Self::X> + CastFrom<Self::M>;
+    /// Elements of the output, and the accumulator.
+    type M: Elem + CastFrom<Self::X> + CastFrom<Self::T>;
+    /// The operation.
+    type O: Combine<Self::T> + Combine<Self::M>;
+    /// The instruction set.
+    type R: Apply<Self::O, Self::T> + Load<Self::X, Self::T> + Store<Self::T, Self::M>;
+    /// Lanes of a register.
+    const LANES: usize = <Self::R as Registers>::BYTES / size_of::<Self::T>();
+}
+
+/// Scans with operation `O` on lanes of `T`, from elements of `X` to elements of `M`.
+pub struct Scan<R, O, X, T, M>(PhantomData<(R, O, X, T, M)>);
+
+impl<R, O, X, T, M> Spec for Scan<R, O, X, T, M>
+where
+    X: Elem,
+    T: Elem + CastFrom<X> + CastFrom<M>,
+    M: Elem + CastFrom<X> + CastFrom<T>,
+    O: Combine<T> + Combine<M>,
+    R: Apply<O, T> + Load<X, T> + Store<T, M>,
+{
+    type X = X;
+    type T = T;
+    type M = M;
+    type O = O;
+    type R = R;
+}
+
+type Reg<S> = <<S as Spec>::R as Registers>::Reg;
+
+/// Number of times that windows can double: from 1 lane to twice 32.
+const LEVELS: usize = 6;
+
+/// The last `U` registers of the elements, and of each doubling of their windows.
+struct Past<S: Spec, const U: usize>([[Reg<S>; U]; LEVELS]);
+
+/// `U` registers have the windows' length, `LANES * U`, or exactly [`super::WINDOW`] elements.
+impl<S: Spec, const U: usize> Past<S, U> {
+    /// A line that begins after elements that do not count.
+    #[inline(always)]
+    unsafe fn new(identity: S::T) -> Self {
+        // SAFETY: the instruction set is there.
+        Past(unsafe { [[S::R::splat(identity); U]; LEVELS] })
+    }
+
+    /// The combinations of each of the next elements with those before it, as many as a window has.
+    ///
+    /// `earlier` is the elements one place before, where they are at hand. With `FIRST`, what is
+    /// before the first element is not combined at all.
+    ///
+    /// # Safety
+    /// The instruction set is there.
+    #[inline(always)]
+    unsafe fn windows<const G: usize, const FIRST: bool>(
+        &mut self,
+        elements: [Reg<S>; G],
+        earlier: Option<[Reg<S>; G]>,
+        window: usize,
+    ) -> [Reg<S>; G] {
+        // SAFETY: this function's.
+        unsafe {
+            let mut sums = elements;
+            if window > 1 {
+                sums = self.double::<G, FIRST>(0, sums, earlier);
+            }
+            if window > 2 {
+                sums = self.double::<G, FIRST>(1, sums, None);
+            }
+            if window > 4 {
+                sums = self.double::<G, FIRST>(2, sums, None);
+            }
+            if window > 8 {
+                sums = self.double::<G, FIRST>(3, sums, None);
+            }
+            if window > 16 {
+                sums = self.double::<G, FIRST>(4, sums, None);
+            }
+            if window > 32 {
+                sums = self.double::<G, FIRST>(5, sums, None);
+            }
+            sums
+        }
+    }
+
+    /// From windows of `1 << level` elements to windows of twice as many.
+    ///
+    /// # Safety
+    /// As [`windows`](Self::windows).
+    #[inline(always)]
+    unsafe fn double<const G: usize, const FIRST: bool>(
+        &mut self,
+        level: usize,
+        sums: [Reg<S>; G],
+        earlier: Option<[Reg<S>; G]>,
+    ) -> [Reg<S>; G] {
+        let distance = 1 << level;
+        let (whole, part) = (distance / S::LANES, distance % S::LANES);
+        let past = &mut self.0[level];
+        let mut doubled = sums;
+        for k in 0..G {
+            // SAFETY: this function's.
+            unsafe {
+                let before = if let Some(earlier) = earlier {
+                    earlier[k]
+                } else if part == 0 {
+                    at::<S, U, G>(past, &sums, k, whole)
+                } else {
+                    let near = at::<S, U, G>(past, &sums, k, whole);
+                    let far = at::<S, U, G>(past, &sums, k, whole + 1);
+                    S::R::shift(far, near, part * size_of::<S::T>())
+                };
+                let missing = distance.saturating_sub(k * S::LANES);
+                doubled[k] = if FIRST && missing >= S::LANES {
+                    sums[k]
+                } else {
+                    let both = if k % 2 == 0 {
+                        S::R::apply(before, sums[k])
+                    } else {
+                        S::R::apply_beside(before, sums[k])
+                    };
+                    if FIRST && missing > 0 {
+                        S::R::merge(sums[k], both, missing * size_of::<S::T>())
+                    } else {
+                        both
+                    }
+                };
+            }
+        }
+        for u in 0..U {
+            past[u] = sums[G - U + u];
+        }
+        doubled
+    }
+}
+
+/// The register `back` places before number `k`.
+#[inline(always)]
+fn at<S: Spec, const U: usize, const G: usize>(
+    past: &[Reg<S>; U],
+    now: &[Reg<S>; G],
+    k: usize,
+    back: usize,
+) -> Reg<S> {
+    if k >= back {
+        now[k - back]
+    } else {
+        past[U + k - back]
+    }
+}
+
+/// Reads a group of `G` registers, and the same elements one place earlier; the latter only from
+/// within the group, because in place what lies before it is no longer there.
+///
+/// # Safety
+/// The group is readable.
+#[inline(always)]
+unsafe fn load_group<S: Spec, const G: usize>(
+    x: *const S::X,
+    last: Reg<S>,
+) -> ([Reg<S>; G], [Reg<S>; G]) {
+    // SAFETY: this function's.
+    unsafe {
+        let mut elements = [last; G];
+        let mut earlier = [last; G];
+        for k in 0..G {
+            elements[k] = S::R::load_lanes(x.add(k * S::LANES));
+            earlier[k] = if k == 0 {
+                if S::LANES == 1 {
+                    last
+                } else {
+                    S::R::shift(last, elements[0], size_of::<S::T>())
+                }
+            } else {
+                S::R::load_lanes(x.add(k * S::LANES - 1))
+            };
+        }
+        (elements, earlier)
+    }
+}
+
+/// Reads `n` elements, at most `U` registers.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+unsafe fn load_some<S: Spec, const U: usize>(x: *const S::X, n: usize) -> [Reg<S>; U] {
+    // SAFETY: this function's.
+    unsafe {
+        let mut elements = [S::R::splat(<S::O as Combine<S::T>>::IDENTITY); U];
+        for k in 0..U {
+            let left = n.saturating_sub(k * S::LANES);
+            if left >= S::LANES {
+                elements[k] = S::R::load_lanes(x.add(k * S::LANES));
+            } else if left > 0 {
+                elements[k] = S::R::load_head_lanes(x.add(k * S::LANES), left);
+            }
+        }
+        elements
+    }
+}
+
+/// Writes `n` elements, at most `U` registers.
+///
+/// # Safety
+/// They are writable.
+#[inline(always)]
+unsafe fn store_some<S: Spec, const U: usize>(out: *mut S::M, values: [Reg<S>; U], n: usize) {
+    for k in 0..U {
+        let left = n.saturating_sub(k * S::LANES);
+        // SAFETY: this function's.
+        unsafe {
+            if left >= S::LANES {
+                S::R::store_lanes(out.add(k * S::LANES), values[k]);
+            } else if left > 0 {
+                S::R::store_head_lanes(out.add(k * S::LANES), values[k], left);
+            }
+        }
+    }
+}
+
+/// Writes a group of registers.
+///
+/// # Safety
+/// It is writable, and at a multiple of 16 bytes if it is to be streamed.
+#[inline(always)]
+unsafe fn store_group<S: Spec, const G: usize>(
+    out: *mut S::M,
+    values: [Reg<S>; G],
+    streaming: bool,
+) {
+    for k in 0..G {
+        // SAFETY: this function's.
+        unsafe {
+            if streaming {
+                S::R::stream_lanes(out.add(k * S::LANES), values[k]);
+            } else {
+                S::R::store_lanes(out.add(k * S::LANES), values[k]);
+            }
+        }
+    }
+}
+
+/// Results moved up by one element, for an exclusive scan; `before` is the register that ends with
+/// the one before.
+///
+/// # Safety
+/// The instruction set is there.
+#[inline(always)]
+unsafe fn held_back<S: Spec, const G: usize>(before: Reg<S>, shown: [Reg<S>; G]) -> [Reg<S>; G] {
+    let mut held = shown;
+    for k in 0..G {
+        let previous = if k == 0 { before } else { shown[k - 1] };
+        held[k] = if S::LANES == 1 {
+            previous
+        } else {
+            // SAFETY: this function's.
+            unsafe { S::R::shift(previous, shown[k], size_of::<S::T>()) }
+        };
+    }
+    held
+}
+
+/// Lane `index` of some registers.
+///
+/// # Safety
+/// There is one.
+#[inline(always)]
+unsafe fn lane<S: Spec, const U: usize>(values: [Reg<S>; U], index: usize) -> S::M {
+    let mut rooms = [const { Room::ZEROED }; 2];
+    let room = rooms[0].bytes_mut();
+    let bytes = <S::R as Registers>::BYTES;
+    // SAFETY: two rooms hold the registers of a window, and index is within them.
+    unsafe {
+        for k in 0..U {
+            S::R::store(room.add(k * bytes), values[k]);
+        }
+        S::M::cast_from(room.cast::<S::T>().add(index).read())
+    }
+}
+
+/// Asks for the elements that the next groups will read.
+#[inline(always)]
+fn prefetch<X>(x: *const X, n: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in 0..(n * size_of::<X>()).div_ceil(64) {
+            let ahead = x.cast::<i8>().wrapping_add(PREFETCH + 64 * line);
+            // SAFETY: a hint, which may be any address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (x, n);
+}
+
+/// Whether a block's results should go past the caches.
+fn streams<S: Spec>(block: &Block) -> bool {
+    let bytes = block.rows * block.len * (size_of::<S::X>() + size_of::<S::M>());
+    bytes > STREAMING && !std::ptr::addr_eq(block.x, block.out)
+}
+
+/// Makes streamed results visible to other threads before anything that follows.
+#[inline(always)]
+fn fence(streaming: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if streaming {
+        // SAFETY: part of every x86-64.
+        unsafe { std::arch::x86_64::_mm_sfence() }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = streaming;
+}
+
+/// The rows of a block.
+///
+/// # Safety
+/// As [`crate::kernels::Run`], for elements of the spec's types; `line` scans one of its rows.
+#[inline(always)]
+unsafe fn rows<S: Spec, L: Line<S>>(block: &Block) {
+    let streaming = streams::<S>(block);
+    for row in 0..block.rows {
+        // SAFETY: row is one of the block's rows, and has its accumulator.
+        unsafe {
+            let x = block.x.offset(row as isize * block.x_pitch).cast::<S::X>();
+            let out = block
+                .out
+                .offset(row as isize * block.out_pitch)
+                .cast::<S::M>();
+            let slot = block.acc.cast::<S::M>().add(row);
+            let started = block.started.then(|| slot.read());
+            slot.write(L::scan(x, out, block.len, started, streaming));
+        }
+    }
+    fence(streaming);
+}
+
+/// A way to scan one line.
+trait Line<S: Spec> {
+    /// Scans `n > 0` elements and returns the accumulator.
+    ///
+    /// # Safety
+    /// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
+    unsafe fn scan(
+        x: *const S::X,
+        out: *mut S::M,
+        n: usize,
+        started: Option<S::M>,
+        streaming: bool,
+    ) -> S::M;
+}
+
+/// Operations for which every grouping gives the same bits.
+pub struct Exact<S, const EXCLUSIVE: bool>(PhantomData<S>);
+
+impl<S: Spec, const EXCLUSIVE: bool> Task<Block> for Exact<S, EXCLUSIVE> {
+    #[inline(always)]
+    unsafe fn run(block: &Block) {
+        // SAFETY: this function's.
+        unsafe { rows::<S, Self>(block) }
+    }
+}
+
+impl<S: Spec, const EXCLUSIVE: bool> Line<S> for Exact<S, EXCLUSIVE> {
+    #[inline(always)]
+    unsafe fn scan(
+        mut x: *const S::X,
+        mut out: *mut S::M,
+        mut n: usize,
+        mut started: Option<S::M>,
+        streaming: bool,
+    ) -> S::M {
+        // SAFETY: pieces of the line, one after the other.
+        unsafe {
+            if n < SHORT {
+                return one_by_one::<S, EXCLUSIVE>(x, out, n, started);
+            }
+            let size = size_of::<S::M>();
+            let streaming = streaming && (out as usize).is_multiple_of(size);
+            if streaming && size < 16 {
+                let head = n.min(out.align_offset(64) % 64);
+                if head > 0 {
+                    started = Some(one_by_one::<S, EXCLUSIVE>(x, out, head, started));
+                    (x, out, n) = (x.add(head), out.add(head), n - head);
+                }
+            }
+            match started {
+                Some(acc) if n == 0 => acc,
+                _ => exact::<S, EXCLUSIVE>(x, out, n, started, streaming),
+            }
+        }
+    }
+}
+
+/// Registers of a group.
+const GROUP: usize = 4;
+
+/// # Safety
+/// As [`Line::scan`].
+#[inline(always)]
+unsafe fn exact<S: Spec, const EXCLUSIVE: bool>(
+    x: *const S::X,
+    out: *mut S::M,
+    n: usize,
+    started: Option<S::M>,
+    streaming: bool,
+) -> S::M {
+    // SAFETY: every piece is within the n elements, and is read before its place is written.
+    unsafe {
+        let identity = <S::O as Combine<S::T>>::IDENTITY;
+        let start = started.map_or(identity, S::T::cast_from);
+        let mut past = Past::<S, 1>::new(identity);
+        let mut result = S::R::splat(start);
+        let mut i = 0;
+        let mut sound = !started.is_some_and(|acc| acc.is_nan());
+        while sound && n - i >= GROUP * S::LANES {
+            let (elements, earlier) = load_group::<S, GROUP>(x.add(i), past.0[0][0]);
+            let mut exceptions = 0;
+            for k in 0..GROUP / 2 {
+                exceptions |= S::R::exceptions(elements[2 * k], elements[2 * k + 1]);
+            }
+            if exceptions != 0 {
+                sound = false;
+                break;
+            }
+            if streaming {
+                prefetch(x.add(i), GROUP * S::LANES);
+            }
+            let before = result;
+            let mut shown = past.windows::<GROUP, false>(elements, Some(earlier), S::LANES);
+            for k in 0..GROUP {
+                result = S::R::apply(result, shown[k]);
+                shown[k] = result;
+            }
+            if EXCLUSIVE {
+                shown = held_back::<S, GROUP>(before, shown);
+            }
+            store_group::<S, GROUP>(out.add(i), shown, streaming);
+            i += GROUP * S::LANES;
+        }
+        let mut last = S::LANES - 1;
+        while sound && i < n {
+            let left = S::LANES.min(n - i);
+            let elements = load_some::<S, 1>(x.add(i), left);
+            if S::R::exceptions(elements[0], elements[0]) != 0 {
+                sound = false;
+                break;
+            }
+            let before = result;
+            let sums = past.windows::<1, false>(elements, None, S::LANES);
+            result = S::R::apply(result, sums[0]);
+            let mut shown = [result];
+            if EXCLUSIVE {
+                shown = held_back::<S, 1>(before, shown);
+            }
+            store_some::<S, 1>(out.add(i), shown, left);
+            i += left;
+            last = left - 1;
+        }
+        let acc = if i > 0 {
+            Some(lane::<S, 1>([result], last))
+        } else {
+            started
+        };
+        match acc {
+            Some(acc) if sound => acc,
+            _ => one_by_one::<S, EXCLUSIVE>(x.add(i), out.add(i), n - i, acc),
+        }
+    }
+}
+
+/// One operation after the other; once the accumulator is not a number, it stays what it is.
+///
+/// # Safety
+/// As [`Line::scan`].
+unsafe fn one_by_one<S: Spec, const EXCLUSIVE: bool>(
+    x: *const S::X,
+    out: *mut S::M,
+    n: usize,
+    started: Option<S::M>,
+) -> S::M {
+    // SAFETY: i is below n; an element is read before its place is written.
+    unsafe {
+        let mut acc = started;
+        let mut before = started.unwrap_or(<S::O as Combine<S::M>>::IDENTITY);
+        let mut i = 0;
+        while i < n && !acc.is_some_and(|acc| acc.is_nan()) {
+            let element = S::M::cast_from(x.add(i).read_unaligned()).canonical();
+            let next = match acc {
+                Some(acc) => S::O::combine(acc, element),
+                None => element,
+            };
+            out.add(i)
+                .write_unaligned(if EXCLUSIVE { before } else { next });
+            (acc, before) = (Some(next), next);
+            i += 1;
+        }
+        for i in i..n {
+            out.add(i).write_unaligned(before);
+        }
+        before
+    }
+}
+
+/// Floats in the fixed grouping of [`super`]; `U` registers hold a window, and `G` a group.
+pub struct Grouped<S, const U: usize, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
+
+impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Task<Block>
+    for Grouped<S, U, G, EXCLUSIVE>
+{
+    #[inline(always)]
+    unsafe fn run(block: &Block) {
+        // SAFETY: this function's.
+        unsafe { rows::<S, Self>(block) }
+    }
+}
+
+impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
+    for Grouped<S, U, G, EXCLUSIVE>
+{
+    #[inline(always)]
+    unsafe fn scan(
+        x: *const S::X,
+        out: *mut S::M,
+        n: usize,
+        started: Option<S::M>,
+        streaming: bool,
+    ) -> S::M {
+        // SAFETY: chunks of the line, one after the other.
+        unsafe {
+            if n < SHORT && !S::R::MASKS {
+                return portable::chunk::<S::O, S::X, S::M, EXCLUSIVE>(x, out, n, started);
+            }
+            let streaming = streaming && (out as usize).is_multiple_of(16);
+            let mut carry = started;
+            let mut acc = <S::O as Combine<S::M>>::IDENTITY;
+            let mut i = 0;
+            while i < n {
+                let len = CHUNK.min(n - i);
+                acc = chunk::<S, U, G, EXCLUSIVE>(x.add(i), out.add(i), len, carry, streaming);
+                carry = Some(acc);
+                i += len;
+            }
+            acc
+        }
+    }
+}
+
+/// One chunk, of at most [`CHUNK`] elements.
+///
+/// # Safety
+/// As [`Line::scan`].
+#[inline(always)]
+unsafe fn chunk<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool>(
+    x: *const S::X,
+    out: *mut S::M,
+    n: usize,
+    carry: Option<S::M>,
+    streaming: bool,
+) -> S::M {
+    // SAFETY: every piece is within the n elements, and is read before its place is written.
+    unsafe {
+        let unit = U * S::LANES;
+        let zero = <S::O as Combine<S::T>>::IDENTITY;
+        let mut state = State::<S, U> {
+            past: Past::new(zero),
+            local: [S::R::splat(zero); U],
+            carry: S::R::splat(carry.map_or(zero, S::T::cast_from)),
+            carried: carry.is_some(),
+            shown: [S::R::splat(carry.map_or(zero, S::T::cast_from)); U],
+        };
+        let first = unit.min(n);
+        state.some::<EXCLUSIVE, true>(x, out, first);
+        let mut i = first;
+        let mut last = first;
+        while n - i >= G * S::LANES {
+            if streaming {
+                prefetch(x.add(i), G * S::LANES);
+            }
+            let (elements, earlier) = load_group::<S, G>(x.add(i), state.past.0[0][U - 1]);
+            let shown = state.group::<G, EXCLUSIVE, false>(elements, Some(earlier));
+            store_group::<S, G>(out.add(i), shown, streaming);
+            i += G * S::LANES;
+            last = unit;
+        }
+        while i < n {
+            last = unit.min(n - i);
+            state.some::<EXCLUSIVE, false>(x.add(i), out.add(i), last);
+            i += last;
+        }
+        lane::<S, U>(state.shown, last - 1)
+    }
+}
+
+/// Where a chunk has got to.
+struct State<S: Spec, const U: usize> {
+    past: Past<S, U>,
+    /// The last results relative to the chunk.
+    local: [Reg<S>; U],
+    /// What stands before the chunk, in every lane.
+    carry: Reg<S>,
+    /// Whether anything does.
+    carried: bool,
+    /// The last results.
+    shown: [Reg<S>; U],
+}
+
+impl<S: Spec, const U: usize> State<S, U> {
+    /// The next `G` registers of results.
+    ///
+    /// # Safety
+    /// The instruction set is there.
+    #[inline(always)]
+    unsafe fn group<const G: usize, const EXCLUSIVE: bool, const FIRST: bool>(
+        &mut self,
+        elements: [Reg<S>; G],
+        earlier: Option<[Reg<S>; G]>,
+    ) -> [Reg<S>; G] {
+        // SAFETY: this function's.
+        unsafe {
+            let windows = self
+                .past
+                .windows::<G, FIRST>(elements, earlier, super::WINDOW);
+            let mut shown = windows;
+            for k in 0..G {
+                if !(FIRST && k < U) {
+                    shown[k] = S::R::apply(self.local[k % U], windows[k]);
+                }
+                self.local[k % U] = shown[k];
+            }
+            if self.carried {
+                for k in 0..G {
+                    shown[k] = if k % 2 == 0 {
+                        S::R::apply_beside(self.carry, shown[k])
+                    } else {
+                        S::R::apply(self.carry, shown[k])
+                    };
+                }
+            }
+            let before = self.shown[U - 1];
+            for u in 0..U {
+                self.shown[u] = shown[G - U + u];
+            }
+            if EXCLUSIVE {
+                held_back::<S, G>(before, shown)
+            } else {
+                shown
+            }
+        }
+    }
+
+    /// The next `n` results, at most a window.
+    ///
+    /// # Safety
+    /// As [`Line::scan`].
+    #[inline(always)]
+    unsafe fn some<const EXCLUSIVE: bool, const FIRST: bool>(
+        &mut self,
+        x: *const S::X,
+        out: *mut S::M,
+        n: usize,
+    ) {
+        // SAFETY: this function's.
+        unsafe {
+            let elements = load_some::<S, U>(x, n);
+            let shown = self.group::<U, EXCLUSIVE, FIRST>(elements, None);
+            store_some::<S, U>(out, shown, n);
+        }
+    }
+}
