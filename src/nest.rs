@@ -11,10 +11,11 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::{Block, LARGEST_ACCUMULATOR, TILE};
+use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels, TILE};
 use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine};
+use crate::simd::Isa;
 use crate::status::{Error, OverflowIn};
-use crate::tile::{self, Convert};
+use crate::tile::{self, Move, Rewrite};
 use crate::view::MAX_NDIM;
 use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
@@ -53,17 +54,28 @@ pub trait Progress {
 /// Most elements of a block between two reports of progress.
 const REPORT: usize = 1 << 17;
 
+/// Groups of lines, and runs of panels, that a plan's units are counted by.
+fn counts(plan: &Plan) -> (usize, usize) {
+    let panels = plan.outer.first().map_or(1, |dim| dim.extent);
+    (
+        plan.line.extent.div_ceil(plan.group),
+        panels.div_ceil(plan.panels),
+    )
+}
+
 /// The units of a plan.
 pub fn units(plan: &Plan) -> usize {
     let nothing = plan.axis.extent == 0 && plan.initial.is_none() && plan.carry_out.is_none();
     if plan.lines == 0 || nothing {
         return 0;
     }
-    let outer: usize = plan.outer.iter().map(|dim| dim.extent).product();
-    outer * plan.line.extent.div_ceil(plan.group)
+    let (groups, runs) = counts(plan);
+    let outer: usize = plan.outer.iter().skip(1).map(|dim| dim.extent).product();
+    outer * runs * groups
 }
 
 /// Where a group of lines begins.
+#[derive(Clone, Copy)]
 struct Place {
     x: *const u8,
     /// Bytes from the output's first element.
@@ -72,28 +84,52 @@ struct Place {
     line: usize,
     /// Number of lines.
     lines: usize,
+    /// How often the group repeats itself along the first of the outer dimensions.
+    panels: usize,
+}
+
+impl Place {
+    /// One of the panels alone.
+    fn panel(&self, plan: &Plan, panel: usize) -> Place {
+        let dim = plan.outer.first().copied().unwrap_or(Dim::ONE);
+        Place {
+            x: self.x.wrapping_offset(panel as isize * dim.x),
+            out: self.out + panel as isize * dim.out,
+            line: self.line + panel * dim.line,
+            panels: 1,
+            ..*self
+        }
+    }
 }
 
 /// The place of a unit.
 fn place(plan: &Plan, unit: usize) -> Place {
-    let groups = plan.line.extent.div_ceil(plan.group);
-    let (mut rest, group) = (unit / groups, unit % groups);
-    let start = group * plan.group;
+    let (groups, runs) = counts(plan);
+    let (mut rest, start) = (unit / groups, unit % groups * plan.group);
     let (mut x, mut out) = (start as isize * plan.line.x, start as isize * plan.line.out);
     let mut line = start * plan.line.line;
-    for dim in plan.outer {
-        let index = rest % dim.extent;
-        rest /= dim.extent;
+    let mut panels = 1;
+    for (i, dim) in plan.outer.iter().enumerate() {
+        let index = if i == 0 {
+            let index = rest % runs * plan.panels;
+            rest /= runs;
+            panels = plan.panels.min(dim.extent - index);
+            index
+        } else {
+            let index = rest % dim.extent;
+            rest /= dim.extent;
+            index
+        };
         x += index as isize * dim.x;
         out += index as isize * dim.out;
         line += index * dim.line;
     }
-    let lines = plan.group.min(plan.line.extent - start);
     Place {
         x: plan.x.wrapping_offset(x),
         out,
         line,
-        lines,
+        lines: plan.group.min(plan.line.extent - start),
+        panels,
     }
 }
 
@@ -170,7 +206,10 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             // SAFETY: 1 of the plan; a u128 holds the largest element.
             unsafe {
                 (plan.kernel.show)(acc.add(j * plan.kernel.acc_size), started, value);
-                (plan.store)(value, 0, at, 0, 1);
+                match plan.store {
+                    Some(store) => store(value, at, 1),
+                    None => at.copy_from_nonoverlapping(value, plan.dtypes[2].size()),
+                }
             }
         }
     }
@@ -189,7 +228,7 @@ pub unsafe fn run_unit(
 ) -> Result<(), Error> {
     let place = place(plan, unit);
     let acc = scratch.accumulators.as_mut_ptr().cast::<u8>();
-    let mut started = plan.carry_in.is_some();
+    let started = plan.carry_in.is_some();
     let n = plan.axis.extent;
     let mut piece = plan.piece;
     if progress.wanted() {
@@ -197,156 +236,384 @@ pub unsafe fn run_unit(
         let most = (REPORT / place.lines).next_multiple_of(TILE);
         piece = piece.min(most);
     }
-    // SAFETY: this function's; `arrange` keeps groups within the room for accumulators.
+    let together = plan.across && plan.direct_x && plan.direct_out && piece == n;
+    // SAFETY: this function's; `arrange` keeps the lines of all panels within the room for
+    // accumulators.
     unsafe {
-        import(plan, &place, acc);
-        show_initial(plan, &place, acc, started);
-        let mut cursor = Cursor::new(plan.axis_dims);
-        let mut start = 0;
-        while start < n {
-            let len = piece.min(n - start);
-            run_block(plan, &place, start, len, &mut cursor, scratch, started);
-            started = true;
-            start += len;
-            progress.done((len * place.lines) as u64)?;
+        for panel in 0..place.panels {
+            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+            let place = place.panel(plan, panel);
+            import(plan, &place, acc);
+            show_initial(plan, &place, acc, started);
         }
-        export(plan, &place, acc, started);
+        if together {
+            run_panels(plan, &place, acc, started);
+            progress.done((n * place.lines * place.panels) as u64)?;
+        } else {
+            for panel in 0..place.panels {
+                let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+                let place = place.panel(plan, panel);
+                let mut cursor = Cursor::new(plan.axis_dims);
+                let mut start = 0;
+                while start < n {
+                    let len = match start {
+                        0 => first_piece(plan, &place, piece).min(n),
+                        _ => piece.min(n - start),
+                    };
+                    let started = started || start > 0;
+                    run_block(
+                        plan,
+                        &place,
+                        start..start + len,
+                        &mut cursor,
+                        scratch,
+                        acc,
+                        started,
+                    );
+                    start += len;
+                    progress.done((len * place.lines) as u64)?;
+                }
+            }
+        }
+        for panel in 0..place.panels {
+            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+            export(plan, &place.panel(plan, panel), acc, started || n > 0);
+        }
     }
     Ok(())
 }
 
-/// Both extents and all strides of a two-dimensional move: `n[0]` lines of `n[1]` elements.
-struct Move {
-    n: [usize; 2],
-    src: [isize; 2],
-    dst: [isize; 2],
+/// The length of the first piece of a group: where results are turned on their way past the caches,
+/// such that all others begin on a cache line.
+fn first_piece(plan: &Plan, place: &Place, piece: usize) -> usize {
+    const LINE: usize = 64;
+    let size = plan.dtypes[2].size();
+    let turned = plan.stream && plan.across && !plan.direct_out && plan.axis.out == size as isize;
+    let ahead = plan.out.wrapping_offset(place.out).addr() % LINE;
+    if turned && piece * size > LINE && ahead.is_multiple_of(size) {
+        piece - ahead / size
+    } else {
+        piece
+    }
 }
 
-impl Move {
-    /// Moves the elements, in runs along the direction in which they are longer.
+/// All panels of a unit, where the kernel reads and writes the caller's memory.
+///
+/// # Safety
+/// As [`run_unit`].
+unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
+    let outer = plan.outer.first().copied().unwrap_or(Dim::ONE);
+    let block = Block {
+        x: place.x,
+        x_pitch: plan.axis.x,
+        out: plan.out.wrapping_offset(place.out),
+        out_pitch: plan.axis.out,
+        len: place.lines,
+        rows: plan.axis.extent,
+        acc,
+        started,
+    };
+    let panels = Panels {
+        count: place.panels,
+        x: outer.x,
+        out: outer.out,
+    };
+    // SAFETY: 1 to 3 of the plan.
+    unsafe { scan_across(plan, &block, panels, plan.stream) }
+}
+
+/// Scans a block across, and its repetitions.
+///
+/// # Safety
+/// As [`crate::kernels::Across`].
+unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) {
+    let acc_size = plan.kernel.acc_size;
+    // SAFETY: this function's.
+    unsafe {
+        if let Some(many) = plan.many {
+            many.across[plan.form](block, panels, stream);
+            return;
+        }
+        for panel in 0..panels.count {
+            let by = panel as isize;
+            (plan.kernel.across[plan.form])(&Block {
+                x: block.x.wrapping_offset(by * panels.x),
+                out: block.out.wrapping_offset(by * panels.out),
+                acc: block.acc.add(panel * block.len * acc_size),
+                ..*block
+            });
+        }
+    }
+}
+
+/// Scans a block along.
+///
+/// # Safety
+/// As [`crate::kernels::Along`].
+unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
+    let single = plan.along[plan.form];
+    // Rows are taken together in the computing type alone.
+    let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
+    // SAFETY: this function's.
+    unsafe {
+        match plan
+            .many
+            .filter(|_| converted)
+            .and_then(|many| many.along.map(|along| (along, many.longest)))
+        {
+            Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
+                along[plan.form](block, single, stream)
+            }
+            _ => single(block),
+        }
+    }
+}
+
+/// Moves `n` elements in a row.
+///
+/// # Safety
+/// As [`Move`].
+unsafe fn move_run(
+    elements: Move,
+    (src, src_stride): (*const u8, isize),
+    (dst, dst_stride): (*mut u8, isize),
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe {
+        elements(&tile::Block {
+            src,
+            dst,
+            n: [1, n],
+            src_strides: [0, src_stride],
+            dst_strides: [0, dst_stride],
+            stream: false,
+        })
+    }
+}
+
+/// Rows as they lie in memory: the first one, and bytes from one to the next.
+#[derive(Clone, Copy)]
+struct Rows<P> {
+    first: P,
+    pitch: isize,
+}
+
+/// Rows of a block.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// Number of rows.
+    rows: usize,
+    /// Elements of one.
+    row: usize,
+}
+
+/// Rows shorter than this are not worth a call each.
+const SHORT_ROW: usize = 16;
+
+impl Extent {
+    /// The distance of rows that follow each other without gaps.
+    fn pitch(self, size: usize) -> isize {
+        (self.row * size) as isize
+    }
+
+    /// Whether rows at this distance can be rewritten where they lie.
+    fn worthwhile(self, pitch: isize, size: usize) -> bool {
+        self.row >= SHORT_ROW || pitch == self.pitch(size)
+    }
+
+    /// Rewrites rows of contiguous elements, all at once where they follow each other.
     ///
     /// # Safety
-    /// As [`Convert`], for all of the elements.
-    unsafe fn run(&self, convert: Convert, src: *const u8, dst: *mut u8) {
-        let (slow, fast) = if self.n[0] > self.n[1] {
-            (1, 0)
-        } else {
-            (0, 1)
-        };
-        for i in 0..self.n[slow] as isize {
-            // SAFETY: this function's.
-            unsafe {
-                convert(
-                    src.offset(i * self.src[slow]),
-                    self.src[fast],
-                    dst.offset(i * self.dst[slow]),
-                    self.dst[fast],
-                    self.n[fast],
-                )
+    /// As [`Rewrite`], for each of the rows, with elements of these sizes.
+    unsafe fn rewrite(
+        self,
+        rewrite: Rewrite,
+        (x, x_size): (Rows<*const u8>, usize),
+        (tile, size): (Rows<*mut u8>, usize),
+    ) {
+        // SAFETY: this function's.
+        unsafe {
+            if x.pitch == self.pitch(x_size) && tile.pitch == self.pitch(size) {
+                rewrite(x.first, tile.first, self.rows * self.row);
+                return;
+            }
+            for i in 0..self.rows as isize {
+                rewrite(
+                    x.first.offset(i * x.pitch),
+                    tile.first.offset(i * tile.pitch),
+                    self.row,
+                );
             }
         }
     }
 }
 
-/// Does one block: `len` elements of each of a group of lines, from `start` on.
+/// Does one block: the elements of each of a group of lines that are in `range`.
 ///
 /// # Safety
-/// As [`run_unit`]; `start + len` is at most the axis' extent, and where there are tiles, the block
-/// fits one.
+/// As [`run_unit`]; `range` ends at most at the axis' extent, and where there are tiles, the block fits
+/// one; `acc` holds the accumulators of the group.
 unsafe fn run_block(
     plan: &Plan,
     place: &Place,
-    start: usize,
-    len: usize,
+    range: std::ops::Range<usize>,
     cursor: &mut Cursor,
     scratch: &mut Scratch,
+    acc: *mut u8,
     started: bool,
 ) {
-    let lines = place.lines;
-    let size = plan.dtypes[1].size() as isize;
-    // How a tile of the computing type lies: lines beside each other, or one after the other.
-    let tile_strides = |size: isize| {
+    let (lines, len) = (place.lines, range.len());
+    let [x_size, size, out_size] = plan.dtypes.map(|dtype| dtype.size());
+    let n = [lines, len];
+    // Rows are what the kernel sees: lines beside each other, or one after the other.
+    let extent = if plan.across {
+        Extent {
+            rows: len,
+            row: lines,
+        }
+    } else {
+        Extent {
+            rows: lines,
+            row: len,
+        }
+    };
+    // The strides of a tile with elements of a size, by line and along the axis.
+    let strides = |size: usize| {
+        let (step, pitch) = (size as isize, extent.pitch(size));
         if plan.across {
-            [size, lines as isize * size]
+            [step, pitch]
         } else {
-            [len as isize * size, size]
+            [pitch, step]
         }
     };
     let pitch_of = |line: isize, axis: isize| if plan.across { axis } else { line };
-    let n = [lines, len];
-    let x = place.x.wrapping_offset(start as isize * plan.axis.x);
-    let out = plan
-        .out
-        .wrapping_offset(place.out + start as isize * plan.axis.out);
-    let tile_pitch = pitch_of(tile_strides(size)[0], tile_strides(size)[1]);
+    let start = range.start as isize;
+    let x = Rows {
+        first: place.x.wrapping_offset(start * plan.axis.x),
+        pitch: pitch_of(plan.line.x, plan.axis.x),
+    };
+    let out = Rows {
+        first: plan.out.wrapping_offset(place.out + start * plan.axis.out),
+        pitch: pitch_of(plan.line.out, plan.axis.out),
+    };
+    let tile = |first: *mut u8, size: usize| Rows {
+        first,
+        pitch: extent.pitch(size),
+    };
+    let read = |rows: Rows<*mut u8>| Rows {
+        first: rows.first.cast_const(),
+        pitch: rows.pitch,
+    };
     let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
     let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
     let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
 
     // SAFETY: 1 to 3 of the plan; a tile holds TILE elements of any type, and `arrange` keeps blocks
-    // that need one within that.
+    // that need one within its bytes. No step reads a tile that a later use has overwritten: `out_tile`
+    // is free before the kernel, and `x_tile` after it.
     unsafe {
-        let (block_x, x_pitch) = if plan.direct_x {
-            (x, pitch_of(plan.line.x, plan.axis.x))
-        } else {
-            let raw = if plan.scrub.is_some() {
-                raw_tile
-            } else {
-                x_tile
-            };
+        let mut gather = |to: *mut u8| {
             if plan.axis_dims.is_empty() {
-                let src = [plan.line.x, plan.axis.x];
-                Move {
+                (plan.gather)(&tile::Block {
+                    src: x.first,
+                    dst: to,
                     n,
-                    src,
-                    dst: tile_strides(size),
-                }
-                .run(plan.load, x, raw);
+                    src_strides: [plan.line.x, plan.axis.x],
+                    dst_strides: strides(x_size),
+                    stream: false,
+                });
             } else {
-                cursor.read(plan.axis_dims, plan.load, place.x, raw, size, len);
+                cursor.read(
+                    plan.axis_dims,
+                    plan.gather,
+                    place.x,
+                    to,
+                    x_size as isize,
+                    len,
+                );
             }
-            if let Some(scrub) = plan.scrub {
-                scrub(raw, x_tile, lines * len);
+            read(tile(to, x_size))
+        };
+        // The elements in the computing type, before a NaN is replaced.
+        let to = if plan.scrub.is_some() {
+            raw_tile
+        } else {
+            x_tile
+        };
+        let raw = match plan.load {
+            _ if plan.direct_x => x,
+            None if plan.even_x => x,
+            None => gather(to),
+            Some(load) => {
+                let from = if plan.even_x && extent.worthwhile(x.pitch, x_size) {
+                    x
+                } else {
+                    gather(out_tile)
+                };
+                extent.rewrite(load, (from, x_size), (tile(to, size), size));
+                read(tile(to, size))
             }
-            (x_tile.cast_const(), tile_pitch)
         };
-        let (block_out, out_pitch) = if plan.direct_out {
-            (out, pitch_of(plan.line.out, plan.axis.out))
+        let kernel_x = match plan.scrub {
+            None => raw,
+            Some(scrub) => {
+                extent.rewrite(scrub, (raw, size), (tile(x_tile, size), size));
+                read(tile(x_tile, size))
+            }
+        };
+        let kernel_out = if plan.direct_out {
+            out
         } else {
-            (out_tile, tile_pitch)
+            tile(out_tile, size)
         };
-        let (rows, row) = if plan.across {
-            (len, lines)
-        } else {
-            (lines, len)
-        };
-        let kernels = if plan.across {
-            &plan.kernel.across
-        } else {
-            &plan.along
-        };
-        kernels[plan.form](&Block {
-            x: block_x,
-            x_pitch,
-            out: block_out,
-            out_pitch,
-            len: row,
-            rows,
-            acc: scratch.accumulators.as_mut_ptr().cast(),
+        let block = Block {
+            x: kernel_x.first,
+            x_pitch: kernel_x.pitch,
+            out: kernel_out.first,
+            out_pitch: kernel_out.pitch,
+            len: extent.row,
+            rows: extent.rows,
+            acc,
             started,
-        });
-        if plan.has_out && !plan.direct_out {
-            if let Some(put_back) = plan.put_back {
-                put_back(raw_tile, out_tile, lines * len);
-            }
-            let dst = [plan.line.out, plan.axis.out];
-            Move {
-                n,
-                src: tile_strides(size),
-                dst,
-            }
-            .run(plan.store, out_tile, out);
+        };
+        let stream = plan.stream && plan.direct_out;
+        if plan.across {
+            let one = Panels {
+                count: 1,
+                x: 0,
+                out: 0,
+            };
+            scan_across(plan, &block, one, stream);
+        } else {
+            scan_along(plan, &block, stream);
         }
+        if !plan.has_out || plan.direct_out {
+            return;
+        }
+        if let Some(put_back) = plan.put_back {
+            extent.rewrite(put_back, (raw, size), (tile(out_tile, size), size));
+        }
+        let from = match plan.store {
+            None => out_tile,
+            Some(store) if plan.even_out && extent.worthwhile(out.pitch, out_size) => {
+                extent.rewrite(store, (read(tile(out_tile, size)), size), (out, out_size));
+                return;
+            }
+            Some(store) => {
+                let from = read(tile(out_tile, size));
+                extent.rewrite(store, (from, size), (tile(x_tile, out_size), out_size));
+                x_tile
+            }
+        };
+        (plan.scatter)(&tile::Block {
+            src: from,
+            dst: out.first,
+            n,
+            src_strides: strides(out_size),
+            dst_strides: [plan.line.out, plan.axis.out],
+            stream: plan.stream,
+        });
     }
 }
 
@@ -369,7 +636,7 @@ impl Cursor {
     unsafe fn read(
         &mut self,
         dims: &[Dim],
-        load: Convert,
+        elements: Move,
         first: *const u8,
         mut dst: *mut u8,
         size: isize,
@@ -385,7 +652,8 @@ impl Cursor {
             let run = n.min(inner.extent - self.index[0]);
             // SAFETY: 1 of the plan: the run lies within the innermost dimension.
             unsafe {
-                load(first.wrapping_offset(offset), inner.x, dst, size, run);
+                let src = (first.wrapping_offset(offset), inner.x);
+                move_run(elements, src, (dst, size), run);
                 dst = dst.offset(run as isize * size);
             }
             n -= run;
@@ -420,13 +688,16 @@ pub unsafe fn check(
     let mut first: Option<Error> = None;
     let mut lowest = usize::MAX;
     for unit in 0..units(plan) {
-        let group = place(plan, unit);
-        for j in 0..group.lines {
+        let whole = place(plan, unit);
+        for i in 0..whole.panels * whole.lines {
+            let group = whole.panel(plan, i / whole.lines);
+            let j = i % whole.lines;
             let place = Place {
                 x: group.x.wrapping_offset(j as isize * plan.line.x),
                 out: group.out + j as isize * plan.line.out,
                 line: group.line + j * plan.line.line,
                 lines: 1,
+                panels: 1,
             };
             if place.line < lowest {
                 // SAFETY: this function's.
@@ -482,20 +753,22 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
             let len = TILE.min(n - start);
             let mut found: Option<Found> = None;
             let mut sound = len;
-            if plan.axis_dims.is_empty() {
-                let x = place.x.wrapping_offset(start as isize * plan.axis.x);
-                match checking.load {
-                    Some(load) => sound = load(x, plan.axis.x, x_tile, size, len),
-                    None => (plan.load)(x, plan.axis.x, x_tile, size, len),
-                }
+            let x_size = x_dtype.size() as isize;
+            // The elements as they are, then their conversion.
+            let (x, x_stride) = if !plan.axis_dims.is_empty() {
+                cursor.read(plan.axis_dims, plan.gather, place.x, raw_tile, x_size, len);
+                (raw_tile.cast_const(), x_size)
             } else {
-                // The elements as they are, then their conversion.
-                let x_size = x_dtype.size() as isize;
-                let copy = tile::copy_of_size(x_dtype.size());
-                cursor.read(plan.axis_dims, copy, place.x, raw_tile, x_size, len);
-                match checking.load {
-                    Some(load) => sound = load(raw_tile, x_size, x_tile, size, len),
-                    None => (plan.load)(raw_tile, x_size, x_tile, size, len),
+                let x = place.x.wrapping_offset(start as isize * plan.axis.x);
+                (x, plan.axis.x)
+            };
+            match (checking.load, plan.load) {
+                (Some(load), _) => sound = load(x, x_stride, x_tile, size, len),
+                (None, None) => move_run(plan.gather, (x, x_stride), (x_tile, size), len),
+                (None, Some(load)) if x_stride == x_size => load(x, x_tile, len),
+                (None, Some(load)) => {
+                    move_run(plan.gather, (x, x_stride), (raw_tile, x_size), len);
+                    load(raw_tile, x_tile, len);
                 }
             }
             if sound < len {
@@ -628,14 +901,9 @@ pub unsafe fn with_copy<R>(
 /// # Safety
 /// All of them are addressable.
 unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const u8, dst: *mut u8) {
-    let copy = tile::copy_of_size(size);
+    let copy = tile::move_of_size(Isa::current(), size);
     let dim = |i: usize| dims.get(i).copied().unwrap_or((1, 0, 0));
     let ((n0, s0, d0), (n1, s1, d1)) = (dim(0), dim(1));
-    let inner = Move {
-        n: [n1, n0],
-        src: [s1, s0],
-        dst: [d1, d0],
-    };
     let mut index = [0; MAX_NDIM];
     loop {
         let rest = dims.iter().zip(&index).skip(2);
@@ -643,7 +911,16 @@ unsafe fn copy_elements(size: usize, dims: &[(usize, isize, isize)], src: *const
             (from + i as isize * s, to + i as isize * d)
         });
         // SAFETY: this function's.
-        unsafe { inner.run(copy, src.wrapping_offset(from), dst.wrapping_offset(to)) };
+        unsafe {
+            copy(&tile::Block {
+                src: src.wrapping_offset(from),
+                dst: dst.wrapping_offset(to),
+                n: [n1, n0],
+                src_strides: [s1, s0],
+                dst_strides: [d1, d0],
+                stream: false,
+            })
+        };
         let mut next = 2;
         loop {
             if next >= dims.len() {

@@ -19,16 +19,29 @@
 #![forbid(unsafe_code)]
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Mode, Overflow, Run, TILE};
+use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
 use crate::op::Op;
-use crate::simd::Isa;
+use crate::simd::{Isa, cache};
 use crate::status::Error;
-use crate::tile::{self, Convert, Fit, Rewrite};
+use crate::tile::{self, Fit, Move, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
 
 /// Bytes for the accumulators of one block.
 pub const ACCUMULATORS: usize = 16 << 10;
+
+/// Bytes of a tile.
+pub const TILE_BYTES: usize = TILE * size_of::<u128>();
+
+/// Rows that the kernels take at a time at most, and the fewest of a unit where there are as many.
+const ROWS: usize = 16;
+
+/// Fewest lines for which an input that lies across is scanned across and the results are turned.
+const TURNED: usize = 8;
+
+/// Bytes along a line of blocks that are turned on their way: whole cache lines, and few, so that the
+/// block has many lines. Found with 4000x4000 f64.
+const TURNED_BYTES: usize = 128;
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
@@ -177,6 +190,8 @@ pub struct Plan<'d> {
     pub along: [Run; 2],
     /// The latter, where there are any.
     pub widening: Option<[Run; 2]>,
+    /// Those for many lines.
+    pub many: Option<&'static Lines>,
     /// Index of the inclusive or exclusive form of each kernel.
     pub form: usize,
     /// The operation, for messages.
@@ -207,18 +222,30 @@ pub struct Plan<'d> {
     pub across: bool,
     /// Lines of a block.
     pub group: usize,
+    /// How many indices of the first of the outer dimensions one unit takes.
+    pub panels: usize,
     /// Elements along the axis of a block.
     pub piece: usize,
+    /// Whether rows of the input are contiguous.
+    pub even_x: bool,
+    /// Whether rows of the output are.
+    pub even_out: bool,
+    /// Whether results should go past the caches.
+    pub stream: bool,
     /// Whether the kernel reads the input where it lies.
     pub direct_x: bool,
     /// Whether the kernel writes the output where it lies.
     pub direct_out: bool,
     /// Whether the input has to be copied first.
     pub staged: bool,
-    /// From input to computing type.
-    pub load: Convert,
-    /// From computing to output type.
-    pub store: Convert,
+    /// From input to computing type, if they differ.
+    pub load: Option<Rewrite>,
+    /// From computing to output type, if they differ.
+    pub store: Option<Rewrite>,
+    /// Moves elements of the input.
+    pub gather: Move,
+    /// Moves elements of the output.
+    pub scatter: Move,
     /// Replaces NaN.
     pub scrub: Option<Rewrite>,
     /// Puts NaN back.
@@ -407,7 +434,8 @@ impl<'d> Plan<'d> {
             ..
         } = *request;
         let out_dtype = out.map_or(dtype, |out| out.dtype);
-        let kernel = kernels::kernel(Isa::current(), op, dtype, options.mode, options.overflow)
+        let isa = Isa::current();
+        let kernel = kernels::kernel(isa, op, dtype, options.mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
         for (from, to) in [(x.dtype, dtype), (dtype, out_dtype)] {
             if !from.casts_to(to) {
@@ -504,7 +532,7 @@ impl<'d> Plan<'d> {
             Mode::Reassociate if columns || n < REGROUPED_FROM => Mode::Sequential,
             mode => mode,
         };
-        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, options.overflow)
+        let kernel = kernels::kernel(isa, op, dtype, mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
         let kernel = kernel.columns.filter(|_| columns).unwrap_or(kernel);
         sort_and_merge(outer);
@@ -524,16 +552,13 @@ impl<'d> Plan<'d> {
             _ => tile::convert,
         };
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
+        let many = kernels::lines(isa, op, dtype, mode, options.overflow);
+        let scrub = many.map_or(kernel.scrub, |many| many.scrub);
         let mut plan = Plan {
             kernel,
             along: kernel.along,
-            widening: kernels::widening(
-                Isa::current(),
-                op,
-                [x.dtype, dtype],
-                mode,
-                options.overflow,
-            ),
+            widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
+            many,
             form: options.exclusive as usize,
             op,
             reverse: options.reverse,
@@ -550,13 +575,19 @@ impl<'d> Plan<'d> {
             across: false,
             group: 1,
             piece: n.max(1),
+            panels: 1,
+            even_x: false,
+            even_out: false,
+            stream: false,
             direct_x: false,
             direct_out: false,
             staged,
-            load: convert(x.dtype, dtype),
-            store: convert(dtype, out_dtype),
-            scrub: (has_nan && options.nan != Nan::Propagate).then_some(kernel.scrub),
-            put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(dtype)),
+            load: convert(isa, x.dtype, dtype),
+            store: convert(isa, dtype, out_dtype),
+            gather: tile::move_of_size(isa, x.dtype.size()),
+            scatter: tile::move_of_size(isa, out_dtype.size()),
+            scrub: (has_nan && options.nan != Nan::Propagate).then_some(scrub),
+            put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options.carry_in.map(|carry| {
                 (
                     carry.pointer,
@@ -577,7 +608,8 @@ impl<'d> Plan<'d> {
 
     /// Picks the line dimension, the direction of the kernels and the size of the blocks.
     pub fn arrange(&mut self) {
-        let [x_size, size, out_size] = self.dtypes.map(|dtype| dtype.size() as isize);
+        let sizes = self.dtypes.map(DType::size);
+        let [x_size, _, out_size] = sizes.map(|size| size as isize);
         let has_out = self.has_out;
         let flat = self.axis_dims.is_empty();
         // The line dimension is the innermost one; it goes to the front of the sorted list.
@@ -586,11 +618,14 @@ impl<'d> Plan<'d> {
         }
         let (axis, line) = (self.axis, self.line);
         let nearer = |line: isize, axis: isize| line.unsigned_abs() < axis.unsigned_abs();
+        let out_turned = has_out && nearer(line.out, axis.out) != nearer(line.x, axis.x);
+        // The input decides, for a grouping of operations must not depend on the output; where only the
+        // input lies across, a few lines are better taken one by one, in their order.
         self.across = line.extent > 1
             && axis.extent > 1
             && flat
             && nearer(line.x, axis.x)
-            && (!has_out || nearer(line.out, axis.out));
+            && (!out_turned || line.extent >= TURNED);
 
         let [x_step, out_step] = if self.across {
             [line.x, line.out]
@@ -604,50 +639,82 @@ impl<'d> Plan<'d> {
         };
         let contiguous = |step: isize, size: isize| steps == 1 || step == size;
         let widening = self.widening.filter(|_| !self.across);
-        self.direct_x = (self.dtypes[0] == self.dtypes[1] || widening.is_some())
-            && self.scrub.is_none()
-            && flat
-            && contiguous(x_step, x_size);
+        let readable = self.dtypes[0] == self.dtypes[1] || widening.is_some();
+        self.even_x = flat && contiguous(x_step, x_size);
+        self.even_out = has_out && contiguous(out_step, out_size);
+        self.direct_x = self.even_x && readable && self.scrub.is_none();
         self.along = widening
             .filter(|_| self.direct_x)
             .unwrap_or(self.kernel.along);
-        self.direct_out = has_out
-            && self.dtypes[1] == self.dtypes[2]
-            && self.put_back.is_none()
-            && contiguous(out_step, size);
-        debug_assert!(TILE.is_multiple_of(self.kernel.grid));
+        self.direct_out =
+            self.even_out && self.dtypes[1] == self.dtypes[2] && self.put_back.is_none();
+        let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
+        self.stream = bytes > cache::streaming_threshold() as u64;
 
+        let grid = self.kernel.grid;
+        debug_assert!(TILE.is_multiple_of(grid));
         let most = ACCUMULATORS / self.kernel.acc_size;
         let n = axis.extent.max(1);
-        let (group, piece) = if self.direct_x && self.direct_out {
-            if self.across {
-                (most, n)
-            } else {
-                ((UNIT / n).clamp(1, most), n)
+        let direct = self.direct_x && self.direct_out;
+        // Elements of a block that goes through tiles.
+        let area = TILE_BYTES / sizes.into_iter().max().unwrap_or(1);
+        let apart = |axis: isize, size: isize| n > 1 && axis.abs() != size;
+        let x_apart = apart(axis.x, x_size);
+        let out_apart = has_out && apart(axis.out, out_size);
+        let (group, piece) = match (self.across, direct) {
+            (true, true) => (even_share(line.extent, most, 64 / sizes[1].min(64)), n),
+            (false, true) => ((UNIT / n).max(ROWS), n),
+            // Whole cache lines on the side that lies along the axis.
+            (true, false) if out_turned => {
+                let piece = (TURNED_BYTES / sizes[2]).max(1);
+                let group = even_share(line.extent, area / piece, 64 / sizes[0].min(64));
+                (group, area / group)
             }
-        } else if self.across {
-            let group = line.extent.min(TILE);
-            (group, TILE / group)
-        } else {
-            // Where the lines lie closer than the elements of one, a block that is wide both ways
-            // uses whole cache lines on both sides.
-            let apart = |axis: isize, size: isize| n > 1 && axis.abs() != size;
-            let transposed = apart(axis.x, x_size) || (has_out && apart(axis.out, out_size));
-            if transposed && flat && self.kernel.grid == 1 && line.extent > 1 {
-                let group = line.extent.min(32);
-                (group, TILE / group)
-            } else {
-                (TILE / n.min(TILE), n.min(TILE))
+            (true, false) => {
+                let group = even_share(line.extent, area / 8, 64 / sizes[1].min(64));
+                (group, area / group)
+            }
+            (false, false) if line.extent == 1 || !flat => (1, TILE),
+            (false, false) => {
+                let turned = x_apart != out_apart || (x_apart && nearer(line.x, axis.x));
+                let piece = if turned {
+                    (TURNED_BYTES / sizes[1]).max(1)
+                } else {
+                    area / ROWS
+                };
+                // Pieces end on the kernel's grid, unless a line is one piece.
+                let piece = piece.max(grid).next_multiple_of(grid).min(n);
+                let group = (area / piece).min(line.extent);
+                let piece = area / group;
+                (group, if piece >= n { n } else { piece - piece % grid })
             }
         };
         self.group = group.clamp(1, most.min(line.extent.max(1)));
         self.piece = piece.min(n);
+        self.panels = match self.outer.first() {
+            Some(outer) if self.group == line.extent.max(1) => {
+                let most = (most / self.group).min(UNIT / (n * self.group).min(UNIT));
+                outer.extent.min(most.max(1))
+            }
+            _ => 1,
+        };
     }
 
     /// Elements of the input.
     pub fn elements(&self) -> u64 {
         self.axis.extent as u64 * self.lines as u64
     }
+}
+
+/// Splits `extent` into equal shares of at most `most`, each a multiple of `unit` where that is
+/// possible, and returns the share.
+fn even_share(extent: usize, most: usize, unit: usize) -> usize {
+    let extent = extent.max(1);
+    let shares = extent.div_ceil(most.max(1));
+    extent
+        .div_ceil(shares)
+        .next_multiple_of(unit)
+        .min(most.max(1))
 }
 
 /// Appends a dimension, innermost first, merging it with the last one where that is even.

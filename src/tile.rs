@@ -1,108 +1,225 @@
-//! The hallway between callers' arrays and the kernels: moves strided pieces of any type to and from
-//! contiguous pieces of the computing type.
+//! The hallway between callers' arrays and the kernels: moves strided blocks to and from contiguous
+//! ones, and converts and rewrites contiguous elements.
 //!
-//! Everything here works on bytes and byte strides, element by element, and may meet unaligned
-//! addresses. The functions are picked once per call, by type; they know nothing of shapes.
+//! Everything here works on bytes and byte strides and may meet unaligned addresses. The functions are
+//! picked once per call, by type and instruction set; they know nothing of shapes.
+//!
+//! Moving knows only the size of an element, converting only contiguous ones, so that their numbers
+//! add and do not multiply. A block is moved in *runs*, along the direction in which both sides are
+//! contiguous if there is one, and else the longer one. A run that lies the same way or the opposite
+//! way on the two sides becomes vectors; where the two sides are contiguous in different directions,
+//! elements go through square blocks of registers.
 
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bool, CastFrom, Complex, Elem, FitFrom};
 use crate::elem::{with_dtype, with_integer, with_real};
+use crate::simd::Isa;
 
-/// Moves `n` elements from `src`, `src_stride` bytes apart, to `dst`, `dst_stride` bytes apart.
+/// A two-dimensional block of elements on its way: `n[0]` times `n[1]`.
+pub struct Block {
+    /// The first element.
+    pub src: *const u8,
+    /// Where it goes.
+    pub dst: *mut u8,
+    /// Extents.
+    pub n: [usize; 2],
+    /// Bytes from one element to the next.
+    pub src_strides: [isize; 2],
+    /// The same where they go.
+    pub dst_strides: [isize; 2],
+    /// Whether they had better not stay in the caches.
+    pub stream: bool,
+}
+
+/// Moves a block of elements that keep their bytes.
 ///
 /// # Safety
-/// All `n` elements on both sides are addressable, those of `dst` for writing, and no element of one
+/// All elements on both sides are addressable, those of the target for writing, and no element of one
 /// side meets one of the other (they may be the same).
-pub type Convert = unsafe fn(*const u8, isize, *mut u8, isize, usize);
+pub type Move = unsafe fn(&Block);
 
-/// As [`Convert`], and returns how many elements it moved before one that did not fit.
-pub type Fit = unsafe fn(*const u8, isize, *mut u8, isize, usize) -> usize;
-
-/// Rewrites `n` contiguous elements of the computing type at the second address, looking at as many
-/// at the first.
+/// Writes `n` contiguous elements at the second address that are made from as many at the first.
+///
+/// # Safety
+/// All elements on both sides are addressable, those of the target for writing, and the two sides do
+/// not meet, or are the same with elements of one size.
 pub type Rewrite = unsafe fn(*const u8, *mut u8, usize);
 
-/// `n` strided elements through `f`.
+/// Converts `n` elements from `src`, `src_stride` bytes apart, to `dst`, `dst_stride` bytes apart, and
+/// returns how many it converted before one that did not fit.
 ///
 /// # Safety
-/// As [`Convert`].
+/// All elements on both sides are addressable, those of the target for writing, and do not meet.
+pub type Fit = unsafe fn(*const u8, isize, *mut u8, isize, usize) -> usize;
+
+impl Block {
+    /// The directions of a block with elements of this size: across runs, along runs.
+    #[inline(always)]
+    fn directions(&self, size: usize) -> (usize, usize) {
+        let even = |dim: usize| {
+            self.src_strides[dim].unsigned_abs() == size
+                && self.dst_strides[dim].unsigned_abs() == size
+        };
+        // A run of a few elements is not worth its start.
+        let good = |dim: usize| even(dim) && (self.n[dim] >= 8 || self.n[dim] >= self.n[1 - dim]);
+        if good(1) || (!good(0) && self.n[1] >= self.n[0]) {
+            (0, 1)
+        } else {
+            (1, 0)
+        }
+    }
+}
+
+/// `n` strided elements.
 #[inline(always)]
-unsafe fn map<S: Copy, D: Copy>(
+unsafe fn run<T: Copy>(
     src: *const u8,
     src_stride: isize,
     dst: *mut u8,
     dst_stride: isize,
     n: usize,
-    f: impl Fn(S) -> D,
 ) {
-    let (s, d) = (size_of::<S>() as isize, size_of::<D>() as isize);
+    let size = size_of::<T>() as isize;
     // SAFETY: the caller's: every address is that of an element; unaligned access is allowed for.
     unsafe {
-        if src_stride == s && dst_stride == d {
-            let (src, dst) = (src.cast::<S>(), dst.cast::<D>());
+        if src_stride == -size && dst_stride == size && n > 0 {
+            let (last, dst) = (src.cast::<T>().sub(n - 1), dst.cast::<T>());
             for i in 0..n {
-                dst.add(i).write_unaligned(f(src.add(i).read_unaligned()));
+                dst.add(i)
+                    .write_unaligned(last.add(n - 1 - i).read_unaligned());
             }
-        } else if dst_stride == d {
-            let dst = dst.cast::<D>();
+        } else if src_stride == size && dst_stride == -size && n > 0 {
+            let (src, last) = (src.cast::<T>(), dst.cast::<T>().sub(n - 1));
             for i in 0..n {
-                let x = src
-                    .offset(i as isize * src_stride)
-                    .cast::<S>()
-                    .read_unaligned();
-                dst.add(i).write_unaligned(f(x));
+                last.add(i)
+                    .write_unaligned(src.add(n - 1 - i).read_unaligned());
             }
         } else {
             for i in 0..n as isize {
-                let x = src.offset(i * src_stride).cast::<S>().read_unaligned();
-                dst.offset(i * dst_stride).cast::<D>().write_unaligned(f(x));
+                let x = src.offset(i * src_stride).cast::<T>().read_unaligned();
+                dst.offset(i * dst_stride).cast::<T>().write_unaligned(x);
             }
         }
     }
 }
 
-/// [`Convert`] between two types.
-unsafe fn cast<S: Elem, D: CastFrom<S>>(
-    src: *const u8,
-    src_stride: isize,
-    dst: *mut u8,
-    dst_stride: isize,
-    n: usize,
-) {
-    // SAFETY: as for this function.
-    unsafe { map(src, src_stride, dst, dst_stride, n, |x: S| D::cast_from(x)) }
-}
-
-/// [`Convert`] of elements that keep their bytes.
-unsafe fn copy<T: Copy>(
-    src: *const u8,
-    src_stride: isize,
-    dst: *mut u8,
-    dst_stride: isize,
-    n: usize,
-) {
-    let size = size_of::<T>();
-    // SAFETY: as for this function; contiguous sides are n elements of `size` bytes. They may be the
-    // same memory, which `copy` allows.
-    unsafe {
-        if src_stride == size as isize && dst_stride == size as isize {
-            std::ptr::copy(src, dst, n * size);
-        } else {
-            map(src, src_stride, dst, dst_stride, n, |x: T| x)
+/// [`Move`] of elements of one size.
+#[inline(always)]
+unsafe fn move_block<T: Copy>(block: &Block) {
+    let size = size_of::<T>() as isize;
+    let (slow, fast) = block.directions(size as usize);
+    let contiguous = block.src_strides[fast] == size && block.dst_strides[fast] == size;
+    for i in 0..block.n[slow] as isize {
+        let src = block.src.wrapping_offset(i * block.src_strides[slow]);
+        let dst = block.dst.wrapping_offset(i * block.dst_strides[slow]);
+        // SAFETY: as for this function; contiguous runs may be the same memory, which `copy` allows.
+        unsafe {
+            if contiguous {
+                std::ptr::copy(src, dst, block.n[fast] * size as usize);
+            } else {
+                let strides = (block.src_strides[fast], block.dst_strides[fast]);
+                run::<T>(src, strides.0, dst, strides.1, block.n[fast]);
+            }
         }
     }
 }
 
-/// [`Convert`] between integers, to the nearest value there is.
-unsafe fn clamp<S: Elem, D: FitFrom<S>>(
-    src: *const u8,
-    src_stride: isize,
-    dst: *mut u8,
-    dst_stride: isize,
-    n: usize,
-) {
+/// Every element through `f`.
+#[inline(always)]
+unsafe fn map<S: Copy, D: Copy>(src: *const u8, dst: *mut u8, n: usize, f: impl Fn(S) -> D) {
+    let (src, dst) = (src.cast::<S>(), dst.cast::<D>());
+    for i in 0..n {
+        // SAFETY: the caller's.
+        unsafe { dst.add(i).write_unaligned(f(src.add(i).read_unaligned())) }
+    }
+}
+
+/// [`Rewrite`] from one type to another.
+#[inline(always)]
+unsafe fn cast<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
     // SAFETY: as for this function.
-    unsafe { map(src, src_stride, dst, dst_stride, n, |x: S| D::clamp_from(x)) }
+    unsafe { map(src, dst, n, |x: S| D::cast_from(x)) }
+}
+
+/// [`Rewrite`] between integers, to the nearest value there is.
+unsafe fn clamp<S: Elem, D: FitFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+    // SAFETY: as for this function.
+    unsafe { map(src, dst, n, |x: S| D::clamp_from(x)) }
+}
+
+/// Puts a NaN wherever there is one in `x`.
+#[inline(always)]
+unsafe fn put_back<T: Elem>(x: *const u8, values: *mut u8, n: usize) {
+    let (x, values) = (x.cast::<T>(), values.cast::<T>());
+    let Some(nan) = T::NAN else { return };
+    for i in 0..n {
+        // SAFETY: n contiguous elements on both sides.
+        unsafe {
+            let value = values.add(i).read_unaligned();
+            let missing = x.add(i).read_unaligned().is_nan();
+            values
+                .add(i)
+                .write_unaligned(if missing { nan } else { value });
+        }
+    }
+}
+
+/// [`Rewrite`] of NaN to another value.
+///
+/// # Safety
+/// As [`Rewrite`], with elements of `T`.
+#[inline(always)]
+pub unsafe fn replace_nan<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: T) {
+    // SAFETY: this function's.
+    unsafe { map(x, tile, n, |x: T| if x.is_nan() { by } else { x }) }
+}
+
+/// The functions of this file compiled for AVX2.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{Block, CastFrom, Elem};
+    use crate::simd::square;
+
+    /// As [`super::cast`].
+    #[target_feature(enable = "avx2,f16c,bmi2")]
+    pub unsafe fn cast<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+        // SAFETY: as for this function.
+        unsafe { super::cast::<S, D>(src, dst, n) }
+    }
+
+    /// As [`super::put_back`].
+    #[target_feature(enable = "avx2,f16c,bmi2")]
+    pub unsafe fn put_back<T: Elem>(x: *const u8, values: *mut u8, n: usize) {
+        // SAFETY: as for this function.
+        unsafe { super::put_back::<T>(x, values, n) }
+    }
+
+    /// As [`super::move_block`].
+    #[target_feature(enable = "avx2,f16c,bmi2")]
+    pub unsafe fn move_block<T: Copy>(block: &Block) {
+        let size = size_of::<T>() as isize;
+        // SAFETY: as for this function.
+        unsafe {
+            for (row, column) in [(0, 1), (1, 0)] {
+                // A direction of few elements is not worth a transpose.
+                let turned = block.src_strides[column] == size
+                    && block.dst_strides[row] == size
+                    && block.n[row].min(block.n[column]) >= 4;
+                if turned
+                    && square::transpose::<T>(
+                        (block.src, block.src_strides[row]),
+                        (block.dst, block.dst_strides[column]),
+                        block.n[row],
+                        block.n[column],
+                        block.stream,
+                    )
+                {
+                    return;
+                }
+            }
+            super::move_block::<T>(block)
+        }
+    }
 }
 
 /// [`Fit`] between two types.
@@ -132,39 +249,54 @@ unsafe fn fit<S: Elem, D: FitFrom<S>>(
     n
 }
 
-/// The copy of elements of `size` bytes.
-pub fn copy_of_size(size: usize) -> Convert {
+/// The same function as it is everywhere, and compiled for AVX2.
+macro_rules! by_isa {
+    ($isa:expr, $function:ident::<$($t:ty),*>) => {
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx512 => avx2::$function::<$($t),*>,
+            _ => $function::<$($t),*>,
+        }
+    };
+}
+
+/// The move of elements of `size` bytes.
+pub fn move_of_size(isa: Isa, size: usize) -> Move {
     match size {
-        1 => copy::<u8>,
-        2 => copy::<u16>,
-        4 => copy::<u32>,
-        8 => copy::<u64>,
-        _ => copy::<u128>,
+        1 => by_isa!(isa, move_block::<u8>),
+        2 => by_isa!(isa, move_block::<u16>),
+        4 => by_isa!(isa, move_block::<u32>),
+        8 => by_isa!(isa, move_block::<u64>),
+        _ => by_isa!(isa, move_block::<u128>),
     }
 }
 
-/// The conversion between two types, which must be one that exists ([`DType::casts_to`]).
-pub fn convert(from: DType, to: DType) -> Convert {
+/// The conversion between two types, which must be one that exists ([`DType::casts_to`]); `None` if
+/// elements keep their bytes.
+pub fn convert(isa: Isa, from: DType, to: DType) -> Option<Rewrite> {
     if from == to && from != DType::Bool {
-        return copy_of_size(from.size());
+        return None;
     }
-    match (from, to) {
+    Some(match (from, to) {
         (DType::C64, DType::C128) => cast::<Complex<f32>, Complex<f64>>,
         (DType::C128, DType::C64) => cast::<Complex<f64>, Complex<f32>>,
         (DType::C64, _) => cast::<Complex<f32>, Bool>,
         (DType::C128, _) => cast::<Complex<f64>, Bool>,
-        _ => with_real!(from, S => with_dtype!(to, D => cast::<S, D>), else unreachable!()),
-    }
+        _ => with_real!(from, S => with_dtype!(to, D => by_isa!(isa, cast::<S, D>)),
+            else unreachable!()),
+    })
 }
 
 /// The conversion between two types that clamps integers to what fits.
-pub fn convert_clamping(from: DType, to: DType) -> Convert {
+pub fn convert_clamping(isa: Isa, from: DType, to: DType) -> Option<Rewrite> {
     let integers = from.kind() == Kind::Integer && to.kind() == Kind::Integer;
     if !integers || from == to {
-        return convert(from, to);
+        return convert(isa, from, to);
     }
-    with_integer!(from, S => with_integer!(to, D => clamp::<S, D>, else unreachable!()),
-        else unreachable!())
+    Some(
+        with_integer!(from, S => with_integer!(to, D => clamp::<S, D>, else unreachable!()),
+        else unreachable!()),
+    )
 }
 
 /// The conversion that notices integers that do not fit; `None` where everything fits.
@@ -179,23 +311,7 @@ pub fn convert_fitting(from: DType, to: DType) -> Option<Fit> {
     )
 }
 
-/// Puts a NaN wherever there is one in `x`.
-unsafe fn put_back<T: Elem>(x: *const u8, values: *mut u8, n: usize) {
-    let (x, values) = (x.cast::<T>(), values.cast::<T>());
-    let Some(nan) = T::NAN else { return };
-    for i in 0..n {
-        // SAFETY: n contiguous elements on both sides.
-        unsafe {
-            let value = values.add(i).read_unaligned();
-            let missing = x.add(i).read_unaligned().is_nan();
-            values
-                .add(i)
-                .write_unaligned(if missing { nan } else { value });
-        }
-    }
-}
-
 /// The function that puts a NaN back wherever the first piece has one.
-pub fn put_back_nan(dtype: DType) -> Rewrite {
-    with_dtype!(dtype, T => put_back::<T>)
+pub fn put_back_nan(isa: Isa, dtype: DType) -> Rewrite {
+    with_dtype!(dtype, T => by_isa!(isa, put_back::<T>))
 }

@@ -12,6 +12,7 @@ mod across;
 mod along;
 mod check;
 mod compensated;
+mod lines;
 #[cfg(target_arch = "x86_64")]
 mod speculate;
 mod window;
@@ -22,7 +23,8 @@ use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
-use crate::tile::Rewrite;
+use crate::tile::{self, Rewrite};
+pub use lines::{Lines, Panels, lines};
 use std::sync::OnceLock;
 use window::Reassociated;
 
@@ -173,15 +175,8 @@ unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8
 }
 
 unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
-    let (x, tile) = (x.cast::<A::T>(), tile.cast::<A::T>());
-    for i in 0..n {
-        // SAFETY: n contiguous elements on both sides.
-        unsafe {
-            let value = x.add(i).read_unaligned();
-            tile.add(i)
-                .write_unaligned(if value.is_nan() { A::IDENTITY } else { value });
-        }
-    }
+    // SAFETY: n contiguous elements on both sides.
+    unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
 }
 
 /// Bytes of the largest accumulator.

@@ -1,7 +1,11 @@
 //! Instruction sets: which one this processor has, found once per process.
 
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
 pub mod cache;
 pub mod registers;
+#[cfg(target_arch = "x86_64")]
+pub mod square;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;
 

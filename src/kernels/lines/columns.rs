@@ -1,0 +1,285 @@
+//! Across, by 256-bit registers: from row to row, every lane a line.
+//!
+//! The columns of a block are independent, so the scan of a row is one operation a register, with no
+//! shuffles; what it costs is memory traffic. Three things keep that low:
+//!
+//! * *Wide rows* are taken four at a time, column register by column register: the accumulators, which
+//!   lie in memory, are read and written once for four rows.
+//! * *Narrow rows*, of one or two registers, are walked in order with the accumulators in
+//!   registers. There the latency of one operation a row is the bound.
+//! * Where the whole call is larger than the last-level cache, results go past the caches, so that no
+//!   line is read only to be overwritten.
+//!
+//! ```text
+//! wide:    for 4 rows r: for each register j:  a = acc[j]
+//!                                              for r: a = a + x[r][j]; out[r][j] = a
+//!                                              acc[j] = a
+//! narrow:  for each row r: for each register j: a[j] = a[j] + x[r][j]; out[r][j] = a[j]
+//! ```
+//!
+//! Within a register all reads of a place come before its writes, so `x` may be `out`. Nothing is
+//! read or written outside the rows: what is left over at their ends moves in parts.
+
+use super::{Across, Block, Panels};
+use crate::simd::avx2::{self, Lanewise, WIDTH};
+use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch};
+
+/// Rows that are taken together where they are wide. Tried 8: 10 % slower, for they are too many
+/// streams of memory at once.
+const TOGETHER: usize = 4;
+/// Bytes by which streaming loops read ahead of themselves in each row. Found with 4000x4000 f64,
+/// where 256 to 1024 are equal.
+const AHEAD: usize = 512;
+
+/// The kernels of an accumulator: inclusive, exclusive.
+pub const fn kernels<A: Lanewise>() -> [Across; 2] {
+    [run::<A, false>, run::<A, true>]
+}
+
+/// Scans down the rows of each panel of the block.
+///
+/// # Safety
+/// As [`Across`]; the processor has AVX2 and F16C.
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, panels: Panels, stream: bool) {
+    let bytes = block.len * size_of::<A::T>();
+    let mut panel = Panel {
+        x: block.x,
+        x_pitch: block.x_pitch,
+        out: block.out,
+        out_pitch: block.out_pitch,
+        bytes,
+        acc: block.acc,
+    };
+    for _ in 0..panels.count {
+        let mut rest = panel;
+        let mut rows = block.rows;
+        // SAFETY: each panel is one of the block's, with its accumulators.
+        unsafe {
+            if !block.started {
+                rest.first_row::<A, EXCLUSIVE>();
+                rest = rest.below(1);
+                rows -= 1;
+            }
+            match bytes.div_ceil(WIDTH) {
+                1 => rest.narrow::<A, EXCLUSIVE, 1>(rows),
+                2 => rest.narrow::<A, EXCLUSIVE, 2>(rows),
+                _ => rest.wide::<A, EXCLUSIVE>(rows, stream),
+            }
+        }
+        panel.x = panel.x.wrapping_offset(panels.x);
+        panel.out = panel.out.wrapping_offset(panels.out);
+        panel.acc = panel.acc.wrapping_add(bytes);
+    }
+    if stream {
+        // SAFETY: the instruction set is there.
+        unsafe { avx2::fence() }
+    }
+}
+
+/// Reads the first `n` bytes of a register, fewer than it has.
+#[inline(always)]
+unsafe fn load_part<A: Lanewise>(p: *const u8, n: usize) -> __m256i {
+    // SAFETY: the caller's.
+    unsafe {
+        match size_of::<A::T>() {
+            1 => avx2::load_part::<1>(p, n),
+            2 => avx2::load_part::<2>(p, n),
+            4 => avx2::load_part::<4>(p, n),
+            _ => avx2::load_part::<8>(p, n),
+        }
+    }
+}
+
+/// Writes the first `n` bytes of a register, fewer than it has.
+#[inline(always)]
+unsafe fn store_part<A: Lanewise>(p: *mut u8, x: __m256i, n: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        match size_of::<A::T>() {
+            1 => avx2::store_part::<1>(p, x, n),
+            2 => avx2::store_part::<2>(p, x, n),
+            4 => avx2::store_part::<4>(p, x, n),
+            _ => avx2::store_part::<8>(p, x, n),
+        }
+    }
+}
+
+/// One step of the `n` bytes of accumulators at `acc`, fewer than a register has: what is left over at
+/// the ends of wide rows, and not worth its code in their loops.
+///
+/// # Safety
+/// The processor has AVX2 and F16C; there are as many bytes.
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn step_part<A: Lanewise, const EXCLUSIVE: bool>(
+    x: *const u8,
+    out: *mut u8,
+    acc: *mut u8,
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe {
+        let before = load_part::<A>(acc, n);
+        let after = A::step_lanes(before, load_part::<A>(x, n));
+        store_part::<A>(acc, after, n);
+        store_part::<A>(out, if EXCLUSIVE { before } else { after }, n);
+    }
+}
+
+/// Rows of `bytes` bytes.
+#[derive(Clone, Copy)]
+struct Panel {
+    x: *const u8,
+    x_pitch: isize,
+    out: *mut u8,
+    out_pitch: isize,
+    bytes: usize,
+    acc: *mut u8,
+}
+
+impl Panel {
+    /// Without the first `n` rows.
+    #[inline(always)]
+    fn below(self, n: usize) -> Panel {
+        Panel {
+            x: self.x.wrapping_offset(n as isize * self.x_pitch),
+            out: self.out.wrapping_offset(n as isize * self.out_pitch),
+            ..self
+        }
+    }
+
+    /// The first row of lines that have not started: it becomes the accumulators.
+    #[inline(always)]
+    unsafe fn first_row<A: Lanewise, const EXCLUSIVE: bool>(self) {
+        // SAFETY: all bytes are the row's.
+        unsafe {
+            let identity = avx2::splat(A::IDENTITY);
+            let mut at = 0;
+            while at + WIDTH <= self.bytes {
+                let first = A::first_lanes(avx2::load(self.x.add(at)));
+                avx2::store::<false>(self.acc.add(at), first);
+                let shown = if EXCLUSIVE { identity } else { first };
+                avx2::store::<false>(self.out.add(at), shown);
+                at += WIDTH;
+            }
+            let n = self.bytes - at;
+            if n > 0 {
+                let first = A::first_lanes(load_part::<A>(self.x.add(at), n));
+                store_part::<A>(self.acc.add(at), first, n);
+                let shown = if EXCLUSIVE { identity } else { first };
+                store_part::<A>(self.out.add(at), shown, n);
+            }
+        }
+    }
+
+    /// Rows of `N` registers, the last of which may not be full.
+    #[inline(always)]
+    unsafe fn narrow<A: Lanewise, const EXCLUSIVE: bool, const N: usize>(self, rows: usize) {
+        let last = (N - 1) * WIDTH;
+        // 0 if the last one is full.
+        let n = self.bytes % WIDTH;
+        // SAFETY: the registers cover a row, and every row is one of the panel's.
+        unsafe {
+            let load = |p: *const u8, v: usize| match n {
+                0 => avx2::load(p.add(v * WIDTH)),
+                _ if v * WIDTH < last => avx2::load(p.add(v * WIDTH)),
+                n => load_part::<A>(p.add(last), n),
+            };
+            let mut acc: [__m256i; N] = std::array::from_fn(|v| load(self.acc, v));
+            let mut panel = self;
+            for _ in 0..rows {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    let before = *acc;
+                    *acc = A::step_lanes(before, load(panel.x, v));
+                    let shown = if EXCLUSIVE { before } else { *acc };
+                    if n == 0 || v * WIDTH < last {
+                        avx2::store::<false>(panel.out.add(v * WIDTH), shown);
+                    } else {
+                        store_part::<A>(panel.out.add(last), shown, n);
+                    }
+                }
+                panel = panel.below(1);
+            }
+            for (v, &acc) in acc.iter().enumerate() {
+                if n == 0 || v * WIDTH < last {
+                    avx2::store::<false>(self.acc.add(v * WIDTH), acc);
+                } else {
+                    store_part::<A>(self.acc.add(last), acc, n);
+                }
+            }
+        }
+    }
+
+    /// Rows of any length.
+    #[inline(always)]
+    unsafe fn wide<A: Lanewise, const EXCLUSIVE: bool>(self, rows: usize, stream: bool) {
+        let misaligned = self.out.addr() % WIDTH;
+        let stream = stream
+            && self.out_pitch % WIDTH as isize == 0
+            && misaligned.is_multiple_of(size_of::<A::T>());
+        let head = if stream {
+            (WIDTH - misaligned) % WIDTH
+        } else {
+            0
+        };
+        let mut row = 0;
+        // SAFETY: every row is below `rows`; rows that are streamed are aligned behind the head.
+        unsafe {
+            while row + TOGETHER <= rows {
+                let panel = self.below(row);
+                if stream {
+                    panel.steps::<A, EXCLUSIVE, true, TOGETHER>(head);
+                } else {
+                    panel.steps::<A, EXCLUSIVE, false, TOGETHER>(head);
+                }
+                row += TOGETHER;
+            }
+            while row < rows {
+                self.below(row).steps::<A, EXCLUSIVE, false, 1>(head);
+                row += 1;
+            }
+        }
+    }
+
+    /// The first `R` rows, of which `head` bytes stand before an aligned address, if `STREAM`.
+    #[inline(always)]
+    unsafe fn steps<A: Lanewise, const EXCLUSIVE: bool, const STREAM: bool, const R: usize>(
+        self,
+        head: usize,
+    ) {
+        let rows: [Panel; R] = std::array::from_fn(|r| self.below(r));
+        let part = |at: usize, n: usize| {
+            for row in rows {
+                // SAFETY: there are n bytes from `at` on.
+                unsafe {
+                    step_part::<A, EXCLUSIVE>(row.x.add(at), row.out.add(at), self.acc.add(at), n)
+                }
+            }
+        };
+        if head > 0 {
+            part(0, head);
+        }
+        let mut at = head;
+        while at + WIDTH <= self.bytes {
+            // SAFETY: a register of each row.
+            unsafe {
+                let mut acc = avx2::load(self.acc.add(at));
+                for row in rows {
+                    if STREAM {
+                        _mm_prefetch::<_MM_HINT_T0>(row.x.wrapping_add(at + AHEAD).cast());
+                    }
+                    let before = acc;
+                    acc = A::step_lanes(before, avx2::load(row.x.add(at)));
+                    let shown = if EXCLUSIVE { before } else { acc };
+                    avx2::store::<STREAM>(row.out.add(at), shown);
+                }
+                avx2::store::<false>(self.acc.add(at), acc);
+            }
+            at += WIDTH;
+        }
+        if at < self.bytes {
+            part(at, self.bytes - at);
+        }
+    }
+}

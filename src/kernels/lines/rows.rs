@@ -1,0 +1,331 @@
+//! Along, several rows at a time: the rows of a group become the lanes of registers.
+//!
+//! One line is a chain, in which each operation waits for the one before. Rows are independent: a
+//! block of rows and columns is read so that each register holds one *column*, the scan steps from
+//! column to column with all rows at once, and the block is written back in rows. Each row is still
+//! combined one element after the other, so the results are the bits of the plain loop.
+//!
+//! ```text
+//! for each block of columns:   c[0..N] = transposed(rows of x)
+//!                              for k:  a = a + c[k];  c[k] = a
+//!                              rows of out = transposed(c)
+//! ```
+//!
+//! A block is 16 or 32 bytes wide; the shuffles for it (see [`Square`]) are shared by all its
+//! elements. Two groups side by side hide the latency of the operation. All of a block is read before
+//! any of it is written, so `x` may be `out`, also in an exclusive scan. What is left over at the
+//! ends of rows moves in parts of registers, so that lines of a few elements take the same way; rows
+//! that do not fill a group go to the kernel for single lines.
+//!
+//! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
+//! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
+
+use super::{Along, Block, Run};
+use crate::simd::avx2::{self, Lanewise, WIDTH};
+use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
+use std::arch::x86_64::__m256i;
+
+/// Rows this many bytes apart, or a multiple, share the sets of the first-level cache: there one group
+/// at a time is faster than two.
+const ALIAS: isize = 4096;
+
+/// The kernels of an accumulator: inclusive, exclusive.
+pub const fn kernels<A: Lanewise>() -> [Along; 2] {
+    [run::<A, false>, run::<A, true>]
+}
+
+/// Rows and their accumulators.
+#[derive(Clone, Copy)]
+struct Rows {
+    x: *const u8,
+    x_pitch: isize,
+    out: *mut u8,
+    out_pitch: isize,
+    len: usize,
+    acc: *mut u8,
+    started: bool,
+}
+
+impl Rows {
+    /// Without the first `n` rows.
+    #[inline(always)]
+    fn below<A: Lanewise>(self, n: usize) -> Rows {
+        Rows {
+            x: row(self.x, self.x_pitch, n),
+            out: row(self.out, self.out_pitch, n),
+            acc: self.acc.wrapping_add(n * size_of::<A::T>()),
+            ..self
+        }
+    }
+
+    /// Does the first element of `n` lines of an operation without a neutral element, and returns
+    /// what remains to be done.
+    #[inline(always)]
+    unsafe fn first_column<A: Lanewise, const EXCLUSIVE: bool>(self, n: usize) -> Rows {
+        let size = size_of::<A::T>();
+        // SAFETY: the caller's: n rows of at least one element.
+        unsafe {
+            for r in 0..n {
+                let x = row(self.x, self.x_pitch, r).cast::<A::T>();
+                let first = A::first(x.read_unaligned());
+                self.acc.cast::<A::T>().add(r).write(first);
+                let shown = if EXCLUSIVE { A::IDENTITY } else { first };
+                let out = row(self.out, self.out_pitch, r).cast::<A::T>();
+                out.write_unaligned(shown);
+            }
+        }
+        Rows {
+            x: self.x.wrapping_add(size),
+            out: self.out.wrapping_add(size),
+            len: self.len - 1,
+            started: true,
+            ..self
+        }
+    }
+
+    /// `G` groups of rows.
+    #[inline(always)]
+    unsafe fn groups<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const EXCLUSIVE: bool,
+        const G: usize,
+    >(
+        self,
+        stream: bool,
+    ) {
+        let rows = if self.started || A::NEUTRAL.is_some() {
+            self
+        } else {
+            // SAFETY: there are as many rows.
+            unsafe { self.first_column::<A, EXCLUSIVE>(G * S::ROWS) }
+        };
+        let size = size_of::<A::T>();
+        let misaligned = rows.out.addr() % WIDTH;
+        let stream = stream
+            && N * size == WIDTH
+            && rows.out_pitch % WIDTH as isize == 0
+            && misaligned.is_multiple_of(size);
+        // SAFETY: the caller's; streaming rows are aligned behind the head.
+        unsafe {
+            if stream {
+                let head = (WIDTH - misaligned) % WIDTH / size;
+                rows.scan::<A, S, N, EXCLUSIVE, G, true>(head.min(rows.len))
+            } else {
+                rows.scan::<A, S, N, EXCLUSIVE, G, false>(0)
+            }
+        }
+    }
+
+    /// `G` groups of rows, of which the first `head` columns stand before an aligned address, if
+    /// `STREAM`.
+    #[inline(always)]
+    unsafe fn scan<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const EXCLUSIVE: bool,
+        const G: usize,
+        const STREAM: bool,
+    >(
+        self,
+        head: usize,
+    ) {
+        let size = size_of::<A::T>();
+        // SAFETY: the columns of all blocks together are those of the rows.
+        unsafe {
+            let mut state: [State; G] = [(avx2::splat(A::IDENTITY), avx2::splat(A::IDENTITY)); G];
+            for (g, (acc, before)) in state.iter_mut().enumerate() {
+                if self.started {
+                    *acc = avx2::load(self.acc.add(g * S::ROWS * size));
+                    *before = *acc;
+                } else if let Some(neutral) = A::NEUTRAL {
+                    *acc = avx2::splat(neutral);
+                }
+            }
+            let mut column = 0;
+            if STREAM && head > 0 {
+                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, 0, head);
+                column = head;
+            }
+            while column + N <= self.len {
+                for (g, (acc, before)) in state.iter_mut().enumerate() {
+                    let rows = self.below::<A>(g * S::ROWS);
+                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
+                    for c in &mut c {
+                        *acc = A::step_lanes(*acc, *c);
+                        *c = if EXCLUSIVE { *before } else { *acc };
+                        *before = *acc;
+                    }
+                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
+                }
+                column += N;
+            }
+            if column < self.len {
+                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, column, self.len - column);
+            }
+            for (g, (acc, _)) in state.iter().enumerate() {
+                avx2::store::<false>(self.acc.add(g * S::ROWS * size), *acc);
+            }
+        }
+    }
+
+    /// `n < N` columns.
+    #[inline(always)]
+    unsafe fn part<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const EXCLUSIVE: bool,
+        const G: usize,
+    >(
+        self,
+        state: &mut [State; G],
+        column: usize,
+        n: usize,
+    ) {
+        let at = column * size_of::<A::T>();
+        for (g, state) in state.iter_mut().enumerate() {
+            let rows = self.below::<A>(g * S::ROWS);
+            let (x, out) = (rows.x.wrapping_add(at), rows.out.wrapping_add(at));
+            // SAFETY: the caller's.
+            unsafe {
+                step_part::<A, S, N, EXCLUSIVE>((x, rows.x_pitch), (out, rows.out_pitch), n, state)
+            }
+        }
+    }
+}
+
+/// Reads `n < N` columns: a function of its own for all operations on elements of a size, since its
+/// code is long.
+///
+/// # Safety
+/// As [`Square::load_part`].
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn load_part<S: Square<N>, const N: usize>(
+    p: *const u8,
+    pitch: isize,
+    n: usize,
+    columns: &mut [__m256i; N],
+) {
+    // SAFETY: this function's.
+    *columns = unsafe { S::load_part(p, pitch, n) };
+}
+
+/// Writes `n < N` columns.
+///
+/// # Safety
+/// As [`Square::store_part`].
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn store_part<S: Square<N>, const N: usize>(
+    p: *mut u8,
+    pitch: isize,
+    columns: &[__m256i; N],
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe { S::store_part(p, pitch, *columns, n) }
+}
+
+/// `n < N` columns of one group of rows.
+///
+/// # Safety
+/// As [`Run`]; the processor has AVX2 and F16C.
+#[target_feature(enable = "avx2,f16c")]
+#[inline(never)]
+unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+    (x, x_pitch): (*const u8, isize),
+    (out, out_pitch): (*mut u8, isize),
+    n: usize,
+    (acc, before): &mut State,
+) {
+    // SAFETY: this function's.
+    unsafe {
+        let mut columns = [*acc; N];
+        load_part::<S, N>(x, x_pitch, n, &mut columns);
+        for c in columns.iter_mut().take(n) {
+            *acc = A::step_lanes(*acc, *c);
+            *c = if EXCLUSIVE { *before } else { *acc };
+            *before = *acc;
+        }
+        store_part::<S, N>(out, out_pitch, &columns, n);
+    }
+}
+
+/// A group's accumulators, and what an exclusive scan shows next.
+type State = (__m256i, __m256i);
+
+/// Scans every row of the block, as many as make groups together and the others by `rest`, a kernel
+/// for the same accumulator.
+///
+/// # Safety
+/// As [`Run`]; the processor has AVX2 and F16C. `A::T` has 2, 4, 8 or 16 bytes.
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stream: bool) {
+    // SAFETY: this function's.
+    unsafe {
+        match size_of::<A::T>() {
+            2 => grouped::<A, Bytes2, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
+            4 => grouped::<A, Bytes4, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
+            8 => grouped::<A, Bytes8, 4, EXCLUSIVE, 2, 1>(block, rest, stream),
+            16 => grouped::<A, Bytes16, 2, EXCLUSIVE, 4, 2>(block, rest, stream),
+            _ => rest(block),
+        }
+    }
+}
+
+/// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache.
+#[inline(always)]
+unsafe fn grouped<
+    A: Lanewise,
+    S: Square<N>,
+    const N: usize,
+    const EXCLUSIVE: bool,
+    const G: usize,
+    const H: usize,
+>(
+    block: &Block,
+    rest: Run,
+    stream: bool,
+) {
+    let all = Rows {
+        x: block.x,
+        x_pitch: block.x_pitch,
+        out: block.out,
+        out_pitch: block.out_pitch,
+        len: block.len,
+        acc: block.acc,
+        started: block.started,
+    };
+    let apart = block.x_pitch % ALIAS != 0 && block.out_pitch % ALIAS != 0;
+    let mut done = 0;
+    // SAFETY: groups are taken from the block's rows.
+    unsafe {
+        if apart {
+            while done + G * S::ROWS <= block.rows {
+                all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, G>(stream);
+                done += G * S::ROWS;
+            }
+        }
+        while done + H * S::ROWS <= block.rows {
+            all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, H>(stream);
+            done += H * S::ROWS;
+        }
+        if stream {
+            avx2::fence();
+        }
+        if done < block.rows {
+            let rows = all.below::<A>(done);
+            rest(&Block {
+                x: rows.x,
+                out: rows.out,
+                acc: rows.acc,
+                rows: block.rows - done,
+                ..*block
+            });
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The table for AVX2. AVX-512 processors use the same kernels: what they do is bound by moves and
+//! shuffles, and registers of 512 bits were no faster on Zen 4.
+
+use super::{Lines, columns, rows};
+use crate::accumulate::Plain;
+use crate::dtype::{DType, Kind};
+use crate::elem::{Bf16, Bool, Complex, F16};
+use crate::kernels::{Mode, Overflow};
+use crate::op::{Max, Min, Op, Prod, Sum};
+use crate::simd::Isa;
+use crate::simd::avx2::Lanewise;
+use crate::tile;
+
+/// Elements of a row up to which groups of rows beat the sliding windows of the kernels for single
+/// lines, whose start costs more.
+const WINDOWS: usize = 96;
+
+/// Replaces NaN by the identity.
+///
+/// # Safety
+/// As [`tile::Rewrite`]; the processor has AVX2.
+#[target_feature(enable = "avx2")]
+unsafe fn scrub<A: Lanewise>(x: *const u8, tile: *mut u8, n: usize) {
+    // SAFETY: this function's.
+    unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
+}
+
+/// Kernels for rows of any length.
+const fn long<A: Lanewise>() -> Lines {
+    Lines {
+        across: columns::kernels::<A>(),
+        along: Some(rows::kernels::<A>()),
+        longest: usize::MAX,
+        scrub: scrub::<A>,
+    }
+}
+
+/// Kernels for short rows.
+const fn short<A: Lanewise>() -> Lines {
+    Lines {
+        longest: WINDOWS,
+        ..long::<A>()
+    }
+}
+
+/// Kernels across alone.
+const fn across<A: Lanewise>() -> Lines {
+    Lines {
+        along: None,
+        ..long::<A>()
+    }
+}
+
+macro_rules! lines {
+    ($rows:ident, $op:ident, $t:ty) => {
+        Some(const { &$rows::<Plain<$op, $t>>() })
+    };
+}
+
+/// The kernels for a request, if there are some for this instruction set.
+pub fn lines(
+    isa: Isa,
+    op: Op,
+    dtype: DType,
+    mode: Mode,
+    overflow: Overflow,
+) -> Option<&'static Lines> {
+    if isa < Isa::Avx2 {
+        return None;
+    }
+    let rounds = matches!(dtype.kind(), Kind::Float | Kind::Complex);
+    match (op, dtype) {
+        (Op::Sum | Op::Prod, _) if rounds && mode == Mode::Compensated => None,
+        (Op::Sum | Op::Prod, _)
+            if !rounds && overflow == Overflow::Saturate && dtype != DType::Bool =>
+        {
+            None
+        }
+
+        // What wraps knows no sign.
+        (Op::Sum, DType::I8 | DType::U8) => lines!(across, Sum, i8),
+        (Op::Sum, DType::I16 | DType::U16) => lines!(across, Sum, i16),
+        (Op::Sum, DType::I32 | DType::U32) => lines!(short, Sum, i32),
+        (Op::Sum, DType::I64 | DType::U64) => lines!(short, Sum, i64),
+        (Op::Prod, DType::I8 | DType::U8) => lines!(across, Prod, i8),
+        (Op::Prod, DType::I16 | DType::U16) => lines!(across, Prod, i16),
+        (Op::Prod, DType::I32 | DType::U32) => lines!(short, Prod, i32),
+        (Op::Prod, DType::I64 | DType::U64) => lines!(short, Prod, i64),
+        (Op::Max, DType::I8) => lines!(across, Max, i8),
+        (Op::Max, DType::I16) => lines!(across, Max, i16),
+        (Op::Max, DType::I32) => lines!(short, Max, i32),
+        (Op::Max, DType::I64) => lines!(short, Max, i64),
+        (Op::Max, DType::U8) => lines!(across, Max, u8),
+        (Op::Max, DType::U16) => lines!(across, Max, u16),
+        (Op::Max, DType::U32) => lines!(short, Max, u32),
+        (Op::Max, DType::U64) => lines!(short, Max, u64),
+        (Op::Min, DType::I8) => lines!(across, Min, i8),
+        (Op::Min, DType::I16) => lines!(across, Min, i16),
+        (Op::Min, DType::I32) => lines!(short, Min, i32),
+        (Op::Min, DType::I64) => lines!(short, Min, i64),
+        (Op::Min, DType::U8) => lines!(across, Min, u8),
+        (Op::Min, DType::U16) => lines!(across, Min, u16),
+        (Op::Min, DType::U32) => lines!(short, Min, u32),
+        (Op::Min, DType::U64) => lines!(short, Min, u64),
+        (Op::Sum | Op::Max, DType::Bool) => lines!(across, Max, Bool),
+        (Op::Prod | Op::Min, DType::Bool) => lines!(across, Min, Bool),
+
+        (Op::Max, DType::F32) => lines!(short, Max, f32),
+        (Op::Max, DType::F64) => lines!(short, Max, f64),
+        (Op::Min, DType::F32) => lines!(short, Min, f32),
+        (Op::Min, DType::F64) => lines!(short, Min, f64),
+        (Op::Max, DType::F16) => lines!(long, Max, F16),
+        (Op::Max, DType::Bf16) => lines!(long, Max, Bf16),
+        (Op::Min, DType::F16) => lines!(long, Min, F16),
+        (Op::Min, DType::Bf16) => lines!(long, Min, Bf16),
+
+        // 16-bit floats have no other grouping.
+        (Op::Sum, DType::F16) => lines!(long, Sum, F16),
+        (Op::Sum, DType::Bf16) => lines!(long, Sum, Bf16),
+        (Op::Prod, DType::F16) => lines!(long, Prod, F16),
+        (Op::Prod, DType::Bf16) => lines!(long, Prod, Bf16),
+        // Scanned along, the others are grouped; scanned across, they are not.
+        (Op::Sum, DType::F32) if mode == Mode::Reassociate => lines!(across, Sum, f32),
+        (Op::Sum, DType::F64) if mode == Mode::Reassociate => lines!(across, Sum, f64),
+        (Op::Sum, DType::C64) if mode == Mode::Reassociate => lines!(across, Sum, Complex<f32>),
+        (Op::Sum, DType::C128) if mode == Mode::Reassociate => lines!(across, Sum, Complex<f64>),
+        (Op::Prod, DType::F32) if mode == Mode::Reassociate => lines!(across, Prod, f32),
+        (Op::Prod, DType::F64) if mode == Mode::Reassociate => lines!(across, Prod, f64),
+        (Op::Prod, DType::C64) if mode == Mode::Reassociate => lines!(across, Prod, Complex<f32>),
+        (Op::Prod, DType::C128) if mode == Mode::Reassociate => lines!(across, Prod, Complex<f64>),
+        (Op::Sum, DType::F32) => lines!(long, Sum, f32),
+        (Op::Sum, DType::F64) => lines!(long, Sum, f64),
+        (Op::Sum, DType::C64) => lines!(long, Sum, Complex<f32>),
+        (Op::Sum, DType::C128) => lines!(long, Sum, Complex<f64>),
+        (Op::Prod, DType::F32) => lines!(long, Prod, f32),
+        (Op::Prod, DType::F64) => lines!(long, Prod, f64),
+        (Op::Prod, DType::C64) => lines!(long, Prod, Complex<f32>),
+        (Op::Prod, DType::C128) => lines!(long, Prod, Complex<f64>),
+        (Op::LogSumExp, _) | (Op::Max | Op::Min, DType::C64 | DType::C128) => None,
+    }
+}
