@@ -1,7 +1,8 @@
-//! Across: from row to row, every column a line.
+//! Across: from row to row, every column a line, for every machine.
 //!
-//! Four rows are taken at a time, so that the accumulators travel to memory and back once for four
-//! rows. The columns are independent, and the compiler makes vectors of them.
+//! The columns are independent, and the compiler makes vectors of them. Four rows at a time would spare
+//! the accumulators three ways to memory of four, but take twice the code; where registers are wide,
+//! `lines::columns` does that instead.
 
 use super::Block;
 use crate::accumulate::Accumulate;
@@ -42,40 +43,16 @@ pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
             }
             next = 1;
         }
-        while next + 4 <= block.rows {
-            let rows = [row(next), row(next + 1), row(next + 2), row(next + 3)];
-            steps::<A, EXCLUSIVE, 4>(rows, acc, block.len);
-            next += 4;
-        }
         while next < block.rows {
-            steps::<A, EXCLUSIVE, 1>([row(next)], acc, block.len);
-            next += 1;
-        }
-    }
-}
-
-/// `R` rows, all columns.
-///
-/// # Safety
-/// Every row holds `len` elements on both sides, and `acc` as many accumulators.
-#[inline(always)]
-unsafe fn steps<A: Accumulate, const EXCLUSIVE: bool, const R: usize>(
-    rows: [(*const A::T, *mut A::T); R],
-    acc: *mut A::Acc,
-    len: usize,
-) {
-    for j in 0..len {
-        // SAFETY: j is below len.
-        unsafe {
-            let mut carry = acc.add(j).read();
-            for (x, out) in rows {
-                let element = x.add(j).read_unaligned();
-                let before = carry;
-                carry = A::step(carry, element);
-                let shown = A::value(if EXCLUSIVE { before } else { carry });
-                out.add(j).write_unaligned(shown);
+            let (x, out) = row(next);
+            for j in 0..block.len {
+                let before = acc.add(j).read();
+                let after = A::step(before, x.add(j).read_unaligned());
+                acc.add(j).write(after);
+                out.add(j)
+                    .write_unaligned(A::value(if EXCLUSIVE { before } else { after }));
             }
-            acc.add(j).write(carry);
+            next += 1;
         }
     }
 }

@@ -116,8 +116,8 @@ macro_rules! grouped {
     };
 }
 
-/// What every instruction set has; `$more` for the rest.
-macro_rules! table {
+/// Sums of integers, for which every instruction set has its own; `$more` for the rest.
+macro_rules! sums {
     ($r:ident, $request:expr, else $more:expr) => {{
         let (op, dtype, mode) = $request;
         let compensated = mode == Mode::Compensated;
@@ -130,72 +130,72 @@ macro_rules! table {
             (Op::Sum, DType::U16) => integer!($r, Sum, u16, u16, compensated),
             (Op::Sum, DType::U32) => integer!($r, Sum, u32, u32, compensated),
             (Op::Sum, DType::U64) => integer!($r, Sum, u64, u64, compensated),
-            (Op::Prod, DType::I16) => integer!($r, Prod, i16, u16, compensated),
-            (Op::Prod, DType::U16) => integer!($r, Prod, u16, u16, compensated),
-            (Op::Sum, DType::Bool) => exact!($r, Sum, Bool, Bool, compensated),
-            (Op::Prod, DType::Bool) => exact!($r, Prod, Bool, Bool, compensated),
-            (Op::Max, DType::Bool) => exact!($r, Max, Bool, Bool, compensated),
-            (Op::Min, DType::Bool) => exact!($r, Min, Bool, Bool, compensated),
-            (Op::Max, DType::I8) => integer!($r, Max, i8, i8, compensated),
-            (Op::Min, DType::I8) => integer!($r, Min, i8, i8, compensated),
-            (Op::Max, DType::U8) => integer!($r, Max, u8, u8, compensated),
-            (Op::Min, DType::U8) => integer!($r, Min, u8, u8, compensated),
-            (Op::Max, DType::I16) => integer!($r, Max, i16, i16, compensated),
-            (Op::Min, DType::I16) => integer!($r, Min, i16, i16, compensated),
-            (Op::Max, DType::U16) => integer!($r, Max, u16, u16, compensated),
-            (Op::Min, DType::U16) => integer!($r, Min, u16, u16, compensated),
-            (Op::Max, DType::I32) => integer!($r, Max, i32, i32, compensated),
-            (Op::Min, DType::I32) => integer!($r, Min, i32, i32, compensated),
-            (Op::Max, DType::U32) => integer!($r, Max, u32, u32, compensated),
-            (Op::Min, DType::U32) => integer!($r, Min, u32, u32, compensated),
-            (Op::Max, DType::F32) => exact!($r, Max, f32, f32, compensated),
-            (Op::Min, DType::F32) => exact!($r, Min, f32, f32, compensated),
-            (Op::Max, DType::F64) => exact!($r, Max, f64, f64, compensated),
-            (Op::Min, DType::F64) => exact!($r, Min, f64, f64, compensated),
             _ => $more,
         }
     }};
 }
 
-/// What AVX2 and AVX-512 have beyond that.
-macro_rules! wide_table {
-    ($r:ident, $request:expr) => {{
+/// What AVX2 does by several instructions, and AVX-512 by one; `$more` for the rest.
+macro_rules! of_64_bits {
+    ($r:ident, $request:expr, else $more:expr) => {{
         let (op, dtype, mode) = $request;
         let compensated = mode == Mode::Compensated;
         match (op, dtype) {
-            (Op::Prod, DType::I8) => integer!($r, Prod, i8, u8, compensated),
-            (Op::Prod, DType::U8) => integer!($r, Prod, u8, u8, compensated),
-            (Op::Prod, DType::I32) => integer!($r, Prod, i32, u32, compensated),
-            (Op::Prod, DType::U32) => integer!($r, Prod, u32, u32, compensated),
             (Op::Prod, DType::I64) => integer!($r, Prod, i64, u64, compensated),
             (Op::Prod, DType::U64) => integer!($r, Prod, u64, u64, compensated),
             (Op::Max, DType::I64) => integer!($r, Max, i64, i64, compensated),
-            (Op::Min, DType::I64) => integer!($r, Min, i64, i64, compensated),
             (Op::Max, DType::U64) => integer!($r, Max, u64, u64, compensated),
+            (Op::Min, DType::I64) => integer!($r, Min, i64, i64, compensated),
             (Op::Min, DType::U64) => integer!($r, Min, u64, u64, compensated),
-            (Op::Max, DType::F16) => exact!($r, Max, F16, f32, compensated),
-            (Op::Min, DType::F16) => exact!($r, Min, F16, f32, compensated),
-            (Op::Max, DType::Bf16) => exact!($r, Max, Bf16, f32, compensated),
-            (Op::Min, DType::Bf16) => exact!($r, Min, Bf16, f32, compensated),
-            (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!($r, Sum, f32),
-            (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!($r, Prod, f32),
-            (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!($r, Sum, f64),
-            (Op::Prod, DType::F64) if mode == Mode::Reassociate => grouped!($r, Prod, f64),
-            (Op::Sum, DType::C64) if mode == Mode::Reassociate => {
-                grouped!($r, Sum, Complex<f32>)
-            }
-            (Op::Prod, DType::C64) if mode == Mode::Reassociate => {
-                grouped!($r, Prod, Complex<f32>)
-            }
-            (Op::Sum, DType::C128) if mode == Mode::Reassociate => {
-                grouped!($r, Sum, Complex<f64>)
-            }
-            (Op::Prod, DType::C128) if mode == Mode::Reassociate => {
-                grouped!($r, Prod, Complex<f64>)
-            }
-            _ => None,
+            _ => $more,
         }
     }};
+}
+
+/// What is as fast by AVX2 as by AVX-512, within 5 %.
+fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
+    let compensated = mode == Mode::Compensated;
+    match (op, dtype) {
+        (Op::Prod, DType::I8) => integer!(Avx2, Prod, i8, u8, compensated),
+        (Op::Prod, DType::U8) => integer!(Avx2, Prod, u8, u8, compensated),
+        (Op::Prod, DType::I16) => integer!(Avx2, Prod, i16, u16, compensated),
+        (Op::Prod, DType::U16) => integer!(Avx2, Prod, u16, u16, compensated),
+        (Op::Prod, DType::I32) => integer!(Avx2, Prod, i32, u32, compensated),
+        (Op::Prod, DType::U32) => integer!(Avx2, Prod, u32, u32, compensated),
+        (Op::Sum, DType::Bool) => exact!(Avx2, Sum, Bool, Bool, compensated),
+        (Op::Prod, DType::Bool) => exact!(Avx2, Prod, Bool, Bool, compensated),
+        (Op::Max, DType::Bool) => exact!(Avx2, Max, Bool, Bool, compensated),
+        (Op::Min, DType::Bool) => exact!(Avx2, Min, Bool, Bool, compensated),
+        (Op::Max, DType::I8) => integer!(Avx2, Max, i8, i8, compensated),
+        (Op::Min, DType::I8) => integer!(Avx2, Min, i8, i8, compensated),
+        (Op::Max, DType::U8) => integer!(Avx2, Max, u8, u8, compensated),
+        (Op::Min, DType::U8) => integer!(Avx2, Min, u8, u8, compensated),
+        (Op::Max, DType::I16) => integer!(Avx2, Max, i16, i16, compensated),
+        (Op::Min, DType::I16) => integer!(Avx2, Min, i16, i16, compensated),
+        (Op::Max, DType::U16) => integer!(Avx2, Max, u16, u16, compensated),
+        (Op::Min, DType::U16) => integer!(Avx2, Min, u16, u16, compensated),
+        (Op::Max, DType::I32) => integer!(Avx2, Max, i32, i32, compensated),
+        (Op::Min, DType::I32) => integer!(Avx2, Min, i32, i32, compensated),
+        (Op::Max, DType::U32) => integer!(Avx2, Max, u32, u32, compensated),
+        (Op::Min, DType::U32) => integer!(Avx2, Min, u32, u32, compensated),
+        (Op::Max, DType::F16) => exact!(Avx2, Max, F16, f32, compensated),
+        (Op::Min, DType::F16) => exact!(Avx2, Min, F16, f32, compensated),
+        (Op::Max, DType::Bf16) => exact!(Avx2, Max, Bf16, f32, compensated),
+        (Op::Min, DType::Bf16) => exact!(Avx2, Min, Bf16, f32, compensated),
+        (Op::Max, DType::F32) => exact!(Avx2, Max, f32, f32, compensated),
+        (Op::Min, DType::F32) => exact!(Avx2, Min, f32, f32, compensated),
+        (Op::Max, DType::F64) => exact!(Avx2, Max, f64, f64, compensated),
+        (Op::Min, DType::F64) => exact!(Avx2, Min, f64, f64, compensated),
+        (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f32),
+        (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Prod, f32),
+        (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f64),
+        (Op::Prod, DType::F64) if mode == Mode::Reassociate => grouped!(Avx2, Prod, f64),
+        (Op::Sum, DType::C64) if mode == Mode::Reassociate => grouped!(Avx2, Sum, Complex<f32>),
+        (Op::Prod, DType::C64) if mode == Mode::Reassociate => grouped!(Avx2, Prod, Complex<f32>),
+        (Op::Sum, DType::C128) if mode == Mode::Reassociate => grouped!(Avx2, Sum, Complex<f64>),
+        (Op::Prod, DType::C128) if mode == Mode::Reassociate => grouped!(Avx2, Prod, Complex<f64>),
+        _ => None,
+    }
 }
 
 /// Reassociated floats on SSE2, where registers are half as wide.
@@ -220,26 +220,15 @@ fn narrow_grouped(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
 pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
     let request = (op, dtype, mode);
     match isa {
-        Isa::Avx512 => table!(Avx512, request, else wide_table!(Avx512, request)),
-        Isa::Avx2 => table!(Avx2, request, else wide_table!(Avx2, request)),
-        Isa::Sse2 => table!(Sse2, request, else narrow_grouped(op, dtype, mode)),
+        Isa::Avx512 => {
+            sums!(Avx512, request, else of_64_bits!(Avx512, request, else alike(op, dtype, mode)))
+        }
+        Isa::Avx2 => {
+            sums!(Avx2, request, else of_64_bits!(Avx2, request, else alike(op, dtype, mode)))
+        }
+        Isa::Sse2 => sums!(Sse2, request, else narrow_grouped(op, dtype, mode)),
         Isa::Neon | Isa::Scalar => None,
     }
-}
-
-/// Elements of type `$x` read as lanes, and elements, of type `$t`.
-macro_rules! widening_table {
-    ($r:ident, $request:expr) => {{
-        let (op, [x, dtype], mode) = $request;
-        let regrouped = mode == Mode::Reassociate;
-        match (op, dtype) {
-            (Op::Sum, DType::I64 | DType::U64) => widen_integers!($r, Sum, x),
-            (Op::Prod, DType::I64 | DType::U64) => widen_integers!($r, Prod, x),
-            (Op::Sum, DType::F64) if regrouped => widen_floats!($r, Sum, x),
-            (Op::Prod, DType::F64) if regrouped => widen_floats!($r, Prod, x),
-            _ => None,
-        }
-    }};
 }
 
 macro_rules! widen_integers {
@@ -282,10 +271,18 @@ macro_rules! widen_floats {
 
 /// The scans for an instruction set that convert as they read, where there are some.
 pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<[Run; 2]> {
-    let request = (op, dtypes, mode);
-    match isa {
-        Isa::Avx512 => widening_table!(Avx512, request),
-        Isa::Avx2 => widening_table!(Avx2, request),
-        Isa::Sse2 | Isa::Neon | Isa::Scalar => None,
+    let (regrouped, [x, dtype]) = (mode == Mode::Reassociate, dtypes);
+    if !matches!(isa, Isa::Avx512 | Isa::Avx2) {
+        return None;
+    }
+    match (op, dtype) {
+        (Op::Sum, DType::I64 | DType::U64) => widen_integers!(Avx2, Sum, x),
+        (Op::Prod, DType::I64 | DType::U64) if isa == Isa::Avx512 => {
+            widen_integers!(Avx512, Prod, x)
+        }
+        (Op::Prod, DType::I64 | DType::U64) => widen_integers!(Avx2, Prod, x),
+        (Op::Sum, DType::F64) if regrouped => widen_floats!(Avx2, Sum, x),
+        (Op::Prod, DType::F64) if regrouped => widen_floats!(Avx2, Prod, x),
+        _ => None,
     }
 }
