@@ -77,9 +77,6 @@
 #define CUM_OPTIONS_INIT { .struct_size = sizeof(cum_options) }
 #endif
 
-/** The axis that stands for the array flattened in C order. */
-#define CUM_AXIS_NONE INT32_MIN
-
 /** Stands before every prototype; define it before including this file to change the linkage. */
 #ifndef CUM_API
 #define CUM_API extern
@@ -97,6 +94,9 @@
 
 /// The largest number of dimensions.
 #define CUM_MAX_NDIM 64
+
+/// The axis that stands for the array flattened in C order.
+#define CUM_AXIS_NONE INT32_MIN
 
 /// Success.
 #define CUM_OK 0

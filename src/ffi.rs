@@ -4,7 +4,7 @@
 //! The comments of public items are the C manual: cbindgen copies them to `include/cumulative.h`. What
 //! holds for every function stands once, in the header's introduction (`cbindgen.toml`).
 //!
-//! Nothing unwinds into C: every function that computes runs under [`guarded`].
+//! Nothing unwinds into C: every function that computes runs under `guarded`.
 #![allow(non_camel_case_types, reason = "the names of the C interface")]
 #![allow(
     clippy::missing_safety_doc,
@@ -38,6 +38,9 @@ pub const CUM_VERSION_PATCH: i32 = 0;
 
 /// The largest number of dimensions.
 pub const CUM_MAX_NDIM: i32 = 64;
+
+/// The axis that stands for the array flattened in C order.
+pub const CUM_AXIS_NONE: i32 = i32::MIN;
 
 /// The outcome of a call; 0 is success.
 pub type cum_status = i32;
@@ -703,6 +706,8 @@ pub unsafe extern "C" fn cum_reduce(
         {
             return Err(Error::Options("totals meets carry_in"));
         }
+        // SAFETY: as above.
+        let x_strides = unsafe { strides(x_strides, shape.len()) };
         options.carry_out = Some(Carries {
             pointer: totals.cast(),
             len: totals_len,
@@ -712,11 +717,10 @@ pub unsafe extern "C" fn cum_reduce(
             dtype,
             shape,
             axis,
-            // SAFETY: as above.
             x: Operand {
                 pointer: x.cast(),
                 dtype: x_dtype,
-                strides: unsafe { strides(x_strides, shape.len()) },
+                strides: x_strides,
             },
             out: None,
             options,
@@ -777,7 +781,10 @@ pub unsafe extern "C" fn cum_combine(
             let bytes = n.checked_mul(kernel.carry_size);
             *range = bytes
                 .and_then(|bytes| Range::new(start as usize, bytes))
-                .ok_or(Error::Span { what })?;
+                .ok_or(Error::Span {
+                    what,
+                    start: start as usize,
+                })?;
         }
         let [a, b, c] = ranges;
         if [(a, b), (a, c), (b, c)]

@@ -11,8 +11,8 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::{Block, LARGEST_ACCUMULATOR};
-use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine, TILE};
+use crate::kernels::{Block, LARGEST_ACCUMULATOR, TILE};
+use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine};
 use crate::status::{Error, OverflowIn};
 use crate::tile::{self, Convert};
 use crate::view::MAX_NDIM;
@@ -55,7 +55,8 @@ const REPORT: usize = 1 << 17;
 
 /// The units of a plan.
 pub fn units(plan: &Plan) -> usize {
-    if plan.lines == 0 {
+    let nothing = plan.axis.extent == 0 && plan.initial.is_none() && plan.carry_out.is_none();
+    if plan.lines == 0 || nothing {
         return 0;
     }
     let outer: usize = plan.outer.iter().map(|dim| dim.extent).product();
@@ -389,12 +390,11 @@ impl Cursor {
             }
             n -= run;
             self.index[0] += run;
-            for dim in 0..dims.len() - 1 {
-                if self.index[dim] < dims[dim].extent {
-                    break;
-                }
+            let mut dim = 0;
+            while dim + 1 < dims.len() && self.index[dim] == dims[dim].extent {
                 self.index[dim] = 0;
-                self.index[dim + 1] += 1;
+                dim += 1;
+                self.index[dim] += 1;
             }
         }
     }

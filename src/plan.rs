@@ -19,16 +19,13 @@
 #![forbid(unsafe_code)]
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Mode, Overflow, Run};
+use crate::kernels::{self, Check, Kernel, Mode, Overflow, Run, TILE};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
 use crate::tile::{self, Convert, Fit, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
-
-/// Elements of a tile. A line is cut at multiples of this, so every kernel's grid divides it.
-pub const TILE: usize = 1024;
 
 /// Bytes for the accumulators of one block.
 pub const ACCUMULATORS: usize = 16 << 10;

@@ -21,9 +21,9 @@
 //! As long as nobody else has come, the caller scans from the carry at once and folds nothing: where no
 //! other core is free, it does the work of one thread.
 
-use crate::kernels::{Block, LARGEST_ACCUMULATOR};
+use crate::kernels::{Block, LARGEST_ACCUMULATOR, TILE};
 use crate::nest::Progress;
-use crate::plan::{Plan, TILE};
+use crate::plan::Plan;
 use crate::status::Error;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;

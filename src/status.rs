@@ -129,6 +129,8 @@ pub enum Error {
     ShapeTooLarge {
         /// Which array.
         what: &'static str,
+        /// The extent with which it becomes too large.
+        extent: usize,
     },
     /// Two arrays of different shape where one is needed.
     ShapeMismatch {
@@ -143,6 +145,8 @@ pub enum Error {
     Span {
         /// Which array.
         what: &'static str,
+        /// The address of its first element.
+        start: usize,
     },
     /// Output strides that do not nest.
     OutStrides {
@@ -274,12 +278,10 @@ impl fmt::Display for Error {
             Error::NegativeExtent { dim, extent } => {
                 write!(f, "extent {extent} of dimension {dim} is negative")
             }
-            Error::ShapeTooLarge { what } => {
-                write!(
-                    f,
-                    "the extents of {what} multiply to more bytes than can be addressed"
-                )
-            }
+            Error::ShapeTooLarge { what, extent } => write!(
+                f,
+                "extent {extent} makes {what} larger than can be addressed"
+            ),
             Error::ShapeMismatch {
                 dim,
                 expected,
@@ -290,12 +292,10 @@ impl fmt::Display for Error {
                     "dimension {dim} of out has extent {found} where {expected} is needed"
                 )
             }
-            Error::Span { what } => {
-                write!(
-                    f,
-                    "the extents and strides of {what} leave the address space"
-                )
-            }
+            Error::Span { what, start } => write!(
+                f,
+                "the strides of {what}, which begins at address {start:#x}, leave the address space"
+            ),
             Error::OutStrides { dim, stride, span } => write!(
                 f,
                 "stride {stride} of dimension {dim} of out is smaller than the {span} bytes that \

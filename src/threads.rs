@@ -4,6 +4,9 @@
 //! Units are independent of one another and none depends on how they are shared out, so results do not
 //! depend on the number of threads. Every thread that helps takes the next unit from a counter.
 
+#[cfg(test)]
+mod order;
+
 use crate::environment;
 use crate::nest::{self, Progress, Scratch};
 use crate::plan::{Plan, ShortLine};

@@ -66,7 +66,7 @@ pub fn count(what: &'static str, shape: &[usize], size: usize) -> Result<usize, 
         bytes = bytes
             .checked_mul(extent.max(1))
             .filter(|&bytes| bytes <= isize::MAX as usize)
-            .ok_or(Error::ShapeTooLarge { what })?;
+            .ok_or(Error::ShapeTooLarge { what, extent })?;
     }
     Ok(if empty { 0 } else { bytes / size })
 }
@@ -82,7 +82,7 @@ pub fn byte_range(
     if dims.iter().any(|dim| dim.0 == 0) {
         return Ok(Range { start, end: start });
     }
-    let span = Error::Span { what };
+    let span = Error::Span { what, start };
     let (mut below, mut above) = (0usize, size);
     for &(extent, stride) in dims {
         if extent == 1 {

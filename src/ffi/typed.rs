@@ -20,7 +20,10 @@ unsafe fn contiguous(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8)
         return super::succeed(None);
     }
     super::guarded(None, || {
-        let extent = i64::try_from(n).map_err(|_| Error::ShapeTooLarge { what: "x" })?;
+        let extent = i64::try_from(n).map_err(|_| Error::ShapeTooLarge {
+            what: "x",
+            extent: n,
+        })?;
         let request = Request {
             op,
             dtype,

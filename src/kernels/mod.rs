@@ -26,6 +26,9 @@ use crate::tile::Rewrite;
 use std::sync::OnceLock;
 use window::Reassociated;
 
+/// Elements of a tile. A line is cut at multiples of this, so every kernel's grid divides it.
+pub const TILE: usize = 1024;
+
 /// How operations may be grouped and what becomes of rounding errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Mode {
@@ -190,7 +193,7 @@ trait Family {
 }
 
 /// The kernels that are written for every accumulator.
-const fn generic<A: Accumulate>() -> Kernel {
+pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],

@@ -4,6 +4,7 @@
 //! [`run`] is the module's pseudocode in the words of [`Vector`], which is one element type on one
 //! instruction set. The essay that says why this is right stands in the module's head.
 
+use super::line::Stretch;
 use crate::elem::{Complex, Elem};
 
 /// Vectors of a group. All their results stay in registers until the group is proven.
@@ -191,20 +192,6 @@ pub trait Vector: 'static {
 /// The type of a vector's parts.
 type PartOf<V> = <<V as Vector>::T as Parts>::Real;
 
-/// Work for [`run`].
-pub struct Stretch<T> {
-    /// The first element.
-    pub x: *const T,
-    /// Where its result goes.
-    pub out: *mut T,
-    /// At most this many groups.
-    pub groups: usize,
-    /// What stands before the first element; every part has a binade.
-    pub carry: T,
-    /// Whether to store past the caches: then `out` is aligned to a vector.
-    pub stream: bool,
-}
-
 /// Bytes ahead of the loads that are fetched while storing past the caches.
 ///
 /// Found by trial on Zen 4 beyond the last-level cache; between half and four times that is no worse.
@@ -213,7 +200,7 @@ const AHEAD: usize = 1024;
 /// Does groups until one cannot be proven, of which nothing is stored; returns how many it did, and
 /// the carry after them.
 ///
-/// `EDGE` must be set if a part of the carry is the lower end of its binade. Only then are results
+/// Every part of the carry has a binade. `EDGE` must be set if a part of the carry is the lower end of its binade. Only then are results
 /// allowed to be, and all elements must have the carry's sign in that part.
 ///
 /// # Safety

@@ -1,7 +1,7 @@
 //! One line: where to try groups, and where to add one element after the other.
 //!
-//! Groups save two thirds of the time when they succeed and lose about half a group's time when they
-//! fail. They fail where the sum enters another binade, and on ties. So:
+//! Groups save most of the time when they succeed and lose about half a group's time when they fail.
+//! They fail where the sum enters another binade, and on ties. So:
 //!
 //! - *Forecast.* Groups are not tried if steps like the mean of those seen would leave the binade
 //!   before one is through.
@@ -14,11 +14,8 @@
 //! Where input and output together are larger than the last-level cache, stores go past the caches
 //! once groups have run well for a while: otherwise each line of the output would be read first.
 
-use super::groups::{Parts, Real, Stretch, VECTORS, Vector};
-use super::x86::{Set, Ymm};
-use crate::accumulate::Plain;
-use crate::kernels::{Block, along};
-use crate::op::{Combine, Sum};
+use crate::elem::Elem;
+use crate::kernels::Block;
 use crate::simd::cache;
 
 // The tuning constants, in elements unless said. Found by trying powers of two around them on the
@@ -33,10 +30,11 @@ const LEAD: usize = 128;
 /// The longest pause.
 const LONGEST_PAUSE: usize = 512;
 
-/// What a failed group costs, in vectors' worth of plain additions.
-const FAILURE: usize = 5;
+/// What a failed group costs, in plain additions: for all types about the same, because their groups
+/// have the same number of vectors.
+const FAILURE: usize = 24;
 
-/// What a group that succeeds earns: the same unit.
+/// What a group that succeeds saves, in eighths of its plain additions.
 const SUCCESS: usize = 5;
 
 /// The share of a line that may be spent on failures.
@@ -48,25 +46,74 @@ const PROVEN_GROUPS: usize = 64;
 /// Bytes of a cache line, which stores past the caches must fill.
 const CACHE_LINE: usize = 64;
 
+/// A way to take sums in groups, and the plain way beside it.
+pub trait Method: 'static {
+    /// The element.
+    type T: Elem;
+    /// Nothing.
+    const ZERO: Self::T;
+    /// Elements of a group: whole cache lines.
+    const GROUP: usize;
+    /// Whether groups can be stored past the caches.
+    const STREAMS: bool;
+
+    /// Whether groups can be tried after this sum at all.
+    fn ready(sum: Self::T) -> bool;
+
+    /// Whether a group's steps, as long as the mean step of the `taken` from `origin` to here, stay
+    /// where the group succeeds.
+    fn stays(sum: Self::T, origin: Self::T, taken: usize) -> bool;
+
+    /// Adds one element after the other and returns the sum.
+    ///
+    /// # Safety
+    /// As [`groups`](Method::groups), for `n` elements.
+    unsafe fn plain<const EXCLUSIVE: bool>(
+        x: *const Self::T,
+        out: *mut Self::T,
+        n: usize,
+        carry: Option<Self::T>,
+    ) -> Self::T;
+
+    /// Does groups until one does not succeed, of which nothing is stored; returns how many it did,
+    /// and the sum.
+    ///
+    /// # Safety
+    /// The processor has the instruction set; `x` and `out` hold the elements of all the groups, and
+    /// are the same or do not meet.
+    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<Self::T>) -> (usize, Self::T);
+}
+
+/// Work for [`Method::groups`].
+pub struct Stretch<T> {
+    /// The first element.
+    pub x: *const T,
+    /// Where its result goes.
+    pub out: *mut T,
+    /// At most this many groups.
+    pub groups: usize,
+    /// What stands before the first element, and is ready.
+    pub carry: T,
+    /// Whether to store past the caches: then `out` is where a cache line begins.
+    pub stream: bool,
+}
+
 /// Scans the rows of a block.
 ///
 /// # Safety
 /// As [`crate::kernels::Run`]; the processor has the instruction set.
-pub unsafe fn along<S: Set, T: Parts, const EXCLUSIVE: bool>(block: &Block)
-where
-    Ymm<S, T>: Vector<T = T>,
-    Sum: Combine<T>,
-{
-    let bytes = 2 * block.len * size_of::<T>() * block.rows;
-    let large = block.x.addr() != block.out.addr() && bytes > cache::streaming_threshold();
+pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
+    let bytes = 2 * block.len * size_of::<M::T>() * block.rows;
+    let large =
+        M::STREAMS && block.x.addr() != block.out.addr() && bytes > cache::streaming_threshold();
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
-            let x = block.x.offset(row as isize * block.x_pitch).cast::<T>();
-            let out = block.out.offset(row as isize * block.out_pitch).cast::<T>();
-            let slot = block.acc.cast::<T>().add(row);
+            let x = block.x.offset(row as isize * block.x_pitch).cast();
+            let out = block.out.offset(row as isize * block.out_pitch).cast();
+            let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<S, T, EXCLUSIVE>(x, out, block.len, started, large));
+            slot.write(line::<M, EXCLUSIVE>(x, out, block.len, started, large));
         }
     }
 }
@@ -75,85 +122,69 @@ where
 ///
 /// # Safety
 /// As [`along`]: `x` and `out` hold `n` elements and are the same or do not meet.
-pub unsafe fn line<S: Set, T: Parts, const EXCLUSIVE: bool>(
-    x: *const T,
-    out: *mut T,
+pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
+    x: *const M::T,
+    out: *mut M::T,
     n: usize,
-    started: Option<T>,
+    started: Option<M::T>,
     large: bool,
-) -> T
-where
-    Ymm<S, T>: Vector<T = T>,
-    Sum: Combine<T>,
-{
-    // One element after the other.
-    let plain = |from: usize, to: usize, carry: Option<T>| {
-        // SAFETY: callers below pass from < to <= n.
-        unsafe {
-            along::line::<Plain<Sum, T>, EXCLUSIVE>(x.add(from), out.add(from), to - from, carry)
-        }
+) -> M::T {
+    let plain = |from: usize, to: usize, carry: Option<M::T>| {
+        // SAFETY: calls below pass from < to <= n.
+        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
     };
     if n < SHORT {
         return plain(0, n, started);
     }
 
-    let group = VECTORS * <Ymm<S, T> as Vector>::LANES;
-    let vector = <Ymm<S, T> as Vector>::LANES;
     // Up to where output cache lines begin, if elements ever meet one.
     let offset = out.align_offset(CACHE_LINE).min(CACHE_LINE);
     let aligned = offset < CACHE_LINE;
     let lead = if started.is_some() { 0 } else { LEAD };
     let mut i = lead + if aligned { offset } else { 0 };
-    let origin = started.unwrap_or(T::ZERO);
+    let origin = started.unwrap_or(M::ZERO);
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
-    let mut pause = group;
+    let mut pause = M::GROUP;
     let mut credit = n / SHARE;
-    let mut stream = false;
-    let mut streamed = false;
-    while n - i >= group {
-        let mut wait = pause;
-        if !sum.all(origin, |sum, _| sum.has_binade()) {
-            pause = (2 * pause).min(LONGEST_PAUSE.max(group));
-        } else if credit >= FAILURE * vector
-            && sum.all(origin, |sum, origin| sum.stays(origin, i, group))
-        {
-            let mut groups = (n - i) / group;
+    let (mut stream, mut streamed) = (false, false);
+    while n - i >= M::GROUP {
+        let longer = (2 * pause).min(LONGEST_PAUSE.max(M::GROUP));
+        let mut wait = M::GROUP;
+        if !M::ready(sum) {
+            wait = pause;
+            pause = longer;
+        } else if credit >= FAILURE && M::stays(sum, origin, i) {
+            let mut groups = (n - i) / M::GROUP;
             if large && !stream {
                 groups = groups.min(PROVEN_GROUPS);
             }
-            // SAFETY: the groups lie within the line; every part has a binade; `i` is at a cache
-            // line of the output if `aligned`.
+            // SAFETY: the groups lie within the line; `i` is at a cache line of the output if
+            // `aligned`.
             let (done, carry) = unsafe {
-                let stretch = Stretch {
+                M::groups::<EXCLUSIVE>(&Stretch {
                     x: x.add(i),
                     out: out.add(i),
                     groups,
                     carry: sum,
                     stream,
-                };
-                if sum.all(origin, |sum, _| !sum.is_edge()) {
-                    S::run::<Ymm<S, T>, EXCLUSIVE, false>(&stretch)
-                } else {
-                    S::run::<Ymm<S, T>, EXCLUSIVE, true>(&stretch)
-                }
+                })
             };
-            i += done * group;
+            i += done * M::GROUP;
             sum = carry;
-            credit = (credit + done * SUCCESS * vector).min(n);
+            credit = (credit + done * (M::GROUP * SUCCESS / 8)).min(n);
             streamed |= stream;
             stream = large && aligned && done >= PROVEN_GROUPS;
             if done == groups {
-                pause = group;
                 continue;
             }
-            credit = credit.saturating_sub(FAILURE * vector);
-            pause = match done {
-                0 => (2 * pause).min(LONGEST_PAUSE.max(group)),
-                _ => group.max(pause / 2),
-            };
-            wait = if done == 0 { pause / 2 } else { pause };
-        } else {
-            wait = group;
+            credit = credit.saturating_sub(FAILURE);
+            if done == 0 {
+                wait = pause;
+                pause = longer;
+            } else {
+                pause = M::GROUP.max(pause / 2);
+                wait = pause;
+            }
         }
         let to = n.min(i + wait);
         sum = plain(i, to, Some(sum));

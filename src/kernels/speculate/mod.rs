@@ -129,6 +129,7 @@
 
 mod groups;
 mod line;
+mod narrow;
 #[cfg(test)]
 mod tests;
 mod x86;
@@ -136,40 +137,43 @@ mod x86;
 use super::{Family, Kernel, Mode};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
-use crate::elem::{Complex, Elem};
-use crate::op::{Combine, Op, Sum};
+use crate::elem::Complex;
+use crate::op::{Op, Sum};
 use crate::simd::Isa;
-use groups::{Parts, Vector};
+use line::Method;
+use narrow::{Brain, Half, Narrow};
 use std::marker::PhantomData;
-use x86::{Avx2, Avx512, Set, Ymm};
+use x86::{Avx2, Avx512, Ymm};
 
-/// The kernels of this module.
-struct Speculative<S, T>(PhantomData<(S, T)>);
+/// The kernels of a method.
+struct Speculative<M>(PhantomData<M>);
 
-impl<S: Set, T: Parts + Elem> Family for Speculative<S, T>
+impl<M: Method> Family for Speculative<M>
 where
-    Ymm<S, T>: Vector<T = T>,
-    Sum: Combine<T>,
-    Plain<Sum, T>: Family,
+    Plain<Sum, M::T>: Family,
 {
     const KERNEL: Kernel = Kernel {
-        along: [line::along::<S, T, false>, line::along::<S, T, true>],
-        ..<Plain<Sum, T> as Family>::KERNEL
+        along: [line::along::<M, false>, line::along::<M, true>],
+        ..<Plain<Sum, M::T> as Family>::KERNEL
     };
 }
 
 /// The kernels for sequential floating sums under an instruction set, if there are any.
 pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
-    if op != Op::Sum || mode != Mode::Sequential {
+    // Reassociating has no effect on 16-bit floats.
+    let narrow = matches!(dtype, DType::F16 | DType::Bf16) && mode == Mode::Reassociate;
+    if op != Op::Sum || (mode != Mode::Sequential && !narrow) {
         return None;
     }
     macro_rules! pick {
         ($set:ty) => {
             match dtype {
-                DType::F32 => Some(const { &Speculative::<$set, f32>::KERNEL }),
-                DType::F64 => Some(const { &Speculative::<$set, f64>::KERNEL }),
-                DType::C64 => Some(const { &Speculative::<$set, Complex<f32>>::KERNEL }),
-                DType::C128 => Some(const { &Speculative::<$set, Complex<f64>>::KERNEL }),
+                DType::F32 => Some(const { &Speculative::<Ymm<$set, f32>>::KERNEL }),
+                DType::F64 => Some(const { &Speculative::<Ymm<$set, f64>>::KERNEL }),
+                DType::C64 => Some(const { &Speculative::<Ymm<$set, Complex<f32>>>::KERNEL }),
+                DType::C128 => Some(const { &Speculative::<Ymm<$set, Complex<f64>>>::KERNEL }),
+                DType::F16 => Some(const { &Speculative::<Narrow<Half>>::KERNEL }),
+                DType::Bf16 => Some(const { &Speculative::<Narrow<Brain>>::KERNEL }),
                 _ => None,
             }
         };

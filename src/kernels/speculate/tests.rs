@@ -7,11 +7,12 @@
 //! cargo test --release --lib speculate -- --ignored long_ --nocapture
 //! ```
 
-use super::groups::{Parts, Stretch, VECTORS, Vector};
+use super::groups::{Parts, Vector};
+use super::line::{Method, Stretch};
 use super::x86::{Avx2, Avx512, Set, Ymm};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
-use crate::elem::Complex;
+use crate::elem::{Bf16, Complex, F16};
 use crate::kernels::{self, Block, Mode, Overflow};
 use crate::op::{Combine, Op, Sum};
 use crate::simd::Isa;
@@ -68,6 +69,18 @@ const SINGLE: Format = Format {
     digits: 24,
     exponents: (-126, 127),
     round: |x| x as f32 as f64,
+};
+
+const HALF: Format = Format {
+    digits: 11,
+    exponents: (-14, 15),
+    round: |x| F16::from_f32(x as f32).to_f32() as f64,
+};
+
+const BRAIN: Format = Format {
+    digits: 8,
+    exponents: (-126, 127),
+    round: |x| Bf16::from_f32(x as f32).to_f32() as f64,
 };
 
 /// 2^e, also where that is denormal or infinite.
@@ -268,6 +281,24 @@ subject!(f32, F32, SINGLE);
 subject!(f64, C128, DOUBLE, complex);
 subject!(f32, C64, SINGLE, complex);
 
+macro_rules! narrow_subject {
+    ($t:ident, $dtype:ident, $format:ident) => {
+        impl Subject for $t {
+            const DTYPE: DType = DType::$dtype;
+            const FORMAT: Format = $format;
+            const PARTS: usize = 1;
+            fn make(parts: &[f64]) -> $t {
+                $t::from_f32(parts[0] as f32)
+            }
+            fn bits(self) -> [u64; 2] {
+                self.to_f32().bits()
+            }
+        }
+    };
+}
+narrow_subject!(F16, F16, HALF);
+narrow_subject!(Bf16, Bf16, BRAIN);
+
 /// `n` elements, every part from a series of its own.
 fn series<T: Subject>(random: &mut Random, n: usize) -> Vec<T> {
     let parts: Vec<Vec<f64>> = (0..T::PARTS)
@@ -430,6 +461,8 @@ line_tests! {
     lines_of_f32_are_added_one_by_one, long_lines_of_f32: f32;
     lines_of_c128_are_added_one_by_one, long_lines_of_c128: Complex<f64>;
     lines_of_c64_are_added_one_by_one, long_lines_of_c64: Complex<f32>;
+    lines_of_f16_are_added_one_by_one, long_lines_of_f16: F16;
+    lines_of_bf16_are_added_one_by_one, long_lines_of_bf16: Bf16;
 }
 
 /// Groups by themselves, with none of the caution of a line: from every place where a binade is there,
@@ -443,7 +476,7 @@ where
     Ymm<S, T>: Vector<T = T>,
     Sum: Combine<T>,
 {
-    let group = VECTORS * <Ymm<S, T> as Vector>::LANES;
+    let group = Ymm::<S, T>::GROUP;
     let x = series::<T>(random, n);
     let sums: Vec<T> = x
         .iter()
@@ -458,7 +491,7 @@ where
     while i + group <= n {
         let carry = sums[i - 1];
         let mut to = i + 1 + random.below(group);
-        if carry.all(carry, |sum, _| super::groups::Real::has_binade(sum)) {
+        if Ymm::<S, T>::ready(carry) {
             let mut out = x.clone();
             let source = if in_place { out.as_ptr() } else { x.as_ptr() };
             // SAFETY: the instruction set is there (callers), and the groups lie within the vectors.
@@ -470,11 +503,7 @@ where
                     carry,
                     stream: false,
                 };
-                if carry.all(carry, |sum, _| !super::groups::Real::is_edge(sum)) {
-                    S::run::<Ymm<S, T>, EXCLUSIVE, false>(&stretch)
-                } else {
-                    S::run::<Ymm<S, T>, EXCLUSIVE, true>(&stretch)
-                }
+                Ymm::<S, T>::groups::<EXCLUSIVE>(&stretch)
             };
             let end = i + done * group;
             for j in 0..n {
@@ -590,7 +619,7 @@ where
         let out = expected.as_mut_ptr().add(shift);
         kernels::along::line::<Plain<Sum, T>, EXCLUSIVE>(x.as_ptr(), out, n, None);
         let out = got.as_mut_ptr().add(shift);
-        super::line::line::<S, T, EXCLUSIVE>(x.as_ptr(), out, n, None, true);
+        super::line::line::<Ymm<S, T>, EXCLUSIVE>(x.as_ptr(), out, n, None, true);
     }
     let same = |(a, b): (&T, &T)| a.bits() == b.bits();
     assert!(expected.iter().zip(&got).all(same), "seed {seed}");

@@ -4,8 +4,12 @@
 //! of 512 bits are no faster on Zen 4, which takes two passes for them, nor on processors that lower
 //! their clock for them.
 
-use super::groups::{self, Parts, Real, Stretch, Vector};
+use super::groups::{self, Parts, Real, VECTORS, Vector};
+use super::line::{Method, Stretch};
+use crate::accumulate::Plain;
 use crate::elem::Complex;
+use crate::kernels::along;
+use crate::op::{Combine, Sum};
 use std::arch::asm;
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -128,6 +132,51 @@ impl Set for Avx2 {
 
 /// 256 bits of elements `T` under an instruction set.
 pub struct Ymm<S, T>(PhantomData<(S, T)>);
+
+impl<S: Set, T: Parts> Method for Ymm<S, T>
+where
+    Ymm<S, T>: Vector<T = T>,
+    Sum: Combine<T>,
+{
+    type T = T;
+    const ZERO: T = T::ZERO;
+    const GROUP: usize = VECTORS * Self::LANES;
+    const STREAMS: bool = true;
+
+    #[inline(always)]
+    fn ready(sum: T) -> bool {
+        sum.all(sum, |part, _| part.has_binade())
+    }
+
+    #[inline(always)]
+    fn stays(sum: T, origin: T, taken: usize) -> bool {
+        sum.all(origin, |sum, origin| sum.stays(origin, taken, Self::GROUP))
+    }
+
+    #[inline(always)]
+    unsafe fn plain<const EXCLUSIVE: bool>(
+        x: *const T,
+        out: *mut T,
+        n: usize,
+        carry: Option<T>,
+    ) -> T {
+        // SAFETY: this function's.
+        unsafe { along::line::<Plain<Sum, T>, EXCLUSIVE>(x, out, n, carry) }
+    }
+
+    #[inline(always)]
+    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<T>) -> (usize, T) {
+        let carry = stretch.carry;
+        // SAFETY: this function's; what is ready has a binade.
+        unsafe {
+            if carry.all(carry, |part, _| !part.is_edge()) {
+                S::run::<Self, EXCLUSIVE, false>(stretch)
+            } else {
+                S::run::<Self, EXCLUSIVE, true>(stretch)
+            }
+        }
+    }
+}
 
 macro_rules! vector {
     (

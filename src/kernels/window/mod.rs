@@ -63,12 +63,11 @@ use crate::accumulate::{Errorless, Plain};
 use crate::dtype::{DType, Kind};
 use crate::elem::Elem;
 use crate::op::{Combine, Op};
-use crate::plan;
 use crate::simd::Isa;
 use std::marker::PhantomData;
 
 /// Elements of a chunk of reassociated floats. Changing it changes results.
-pub const CHUNK: usize = plan::TILE;
+pub const CHUNK: usize = super::TILE;
 
 /// Elements of a window of reassociated floats. Changing it changes results.
 pub const WINDOW: usize = 8;
