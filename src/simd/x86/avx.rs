@@ -230,6 +230,33 @@ beside! {
     add_beside64: "vfmadd231pd", _mm256_set1_pd(1.0);
 }
 
+/// Differences in even lanes and sums in odd ones, in one instruction; the compiler takes the intrinsic
+/// apart into three.
+macro_rules! add_sub {
+    ($($name:ident: $instruction:literal;)*) => { $(
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn $name(a: __m256i, b: __m256i) -> __m256i {
+            let result;
+            // SAFETY: arithmetic on registers.
+            unsafe {
+                asm!(
+                    concat!($instruction, " {0}, {1}, {2}"),
+                    lateout(ymm_reg) result,
+                    in(ymm_reg) a,
+                    in(ymm_reg) b,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            result
+        }
+    )* };
+}
+add_sub! {
+    add_sub32: "vaddsubps";
+    add_sub64: "vaddsubpd";
+}
+
 /// The operations that both have in common.
 macro_rules! operations {
     ($registers:ty) => {
@@ -257,17 +284,14 @@ macro_rules! operations {
                 let real = _mm256_mul_ps(_mm256_moveldup_ps(a), b);
                 let swapped = _mm256_permute_ps::<0b10_11_00_01>(b);
                 let imaginary = _mm256_mul_ps(_mm256_movehdup_ps(a), swapped);
-                // Subtracting is adding with the other sign; addsub is taken apart by LLVM.
-                let signs = _mm256_setr_ps(-0.0, 0.0, -0.0, 0.0, -0.0, 0.0, -0.0, 0.0);
-                _mm256_castps_si256(_mm256_add_ps(real, _mm256_xor_ps(imaginary, signs)))
+                add_sub32(_mm256_castps_si256(real), _mm256_castps_si256(imaginary))
             };
             Prod Complex<f64> => |a, b| {
                 let (a, b) = (_mm256_castsi256_pd(a), _mm256_castsi256_pd(b));
                 let real = _mm256_mul_pd(_mm256_movedup_pd(a), b);
                 let swapped = _mm256_permute_pd::<0b0101>(b);
                 let imaginary = _mm256_mul_pd(_mm256_permute_pd::<0b1111>(a), swapped);
-                let signs = _mm256_setr_pd(-0.0, 0.0, -0.0, 0.0);
-                _mm256_castpd_si256(_mm256_add_pd(real, _mm256_xor_pd(imaginary, signs)))
+                add_sub64(_mm256_castpd_si256(real), _mm256_castpd_si256(imaginary))
             };
             Max Bool => |a, b| _mm256_or_si256(a, b);
             Min Bool => |a, b| _mm256_and_si256(a, b);

@@ -149,16 +149,17 @@ apply! { Sse2:
         let real = _mm_mul_ps(_mm_shuffle_ps::<0b10_10_00_00>(a, a), b);
         let swapped = _mm_shuffle_ps::<0b10_11_00_01>(b, b);
         let imaginary = _mm_mul_ps(_mm_shuffle_ps::<0b11_11_01_01>(a, a), swapped);
-        // Subtracting is adding with the other sign.
-        let signs = _mm_set_ps(0.0, -0.0, 0.0, -0.0);
-        _mm_castps_si128(_mm_add_ps(real, _mm_xor_ps(imaginary, signs)))
+        // (Adding with the other sign would be quicker, but turn the sign of a NaN around.)
+        let even = _mm_set_epi32(0, -1, 0, -1);
+        let difference = _mm_castps_si128(_mm_sub_ps(real, imaginary));
+        select(even, difference, _mm_castps_si128(_mm_add_ps(real, imaginary)))
     };
     Prod Complex<f64> => |a, b| {
         let (a, b) = (_mm_castsi128_pd(a), _mm_castsi128_pd(b));
         let real = _mm_mul_pd(_mm_unpacklo_pd(a, a), b);
         let imaginary = _mm_mul_pd(_mm_unpackhi_pd(a, a), _mm_shuffle_pd::<1>(b, b));
-        let signs = _mm_set_pd(0.0, -0.0);
-        _mm_castpd_si128(_mm_add_pd(real, _mm_xor_pd(imaginary, signs)))
+        let difference = _mm_sub_pd(real, imaginary);
+        _mm_castpd_si128(_mm_move_sd(_mm_add_pd(real, imaginary), difference))
     };
     Max Bool => |a, b| _mm_or_si128(a, b);
     Min Bool => |a, b| _mm_and_si128(a, b);
