@@ -160,10 +160,9 @@ impl DType {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [DType; 15] = [
+impl DType {
+    /// Every type.
+    pub const ALL: [DType; 15] = [
         DType::I8,
         DType::I16,
         DType::I32,
@@ -180,10 +179,15 @@ mod tests {
         DType::C128,
         DType::Bool,
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn every_code_names_its_own_type() {
-        for dtype in ALL {
+        for dtype in DType::ALL {
             assert_eq!(DType::from_code(dtype.code()), Some(dtype));
         }
         assert_eq!(DType::from_code(0), None);
