@@ -432,6 +432,38 @@ pub unsafe fn store_part<const UNIT: usize>(p: *mut u8, x: __m256i, n: usize) {
     }
 }
 
+/// [`load_part`] as a function of its own, for places that are not worth its code.
+///
+/// # Safety
+/// As [`load_part`].
+// The compiler knows no function with a target feature that is never inlined: this one keeps the other
+// out of its callers.
+#[inline(never)]
+pub unsafe fn call_load_part<const UNIT: usize>(p: *const u8, n: usize, to: &mut __m256i) {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inside<const UNIT: usize>(p: *const u8, n: usize, to: &mut __m256i) {
+        // SAFETY: the outer function's.
+        *to = unsafe { load_part::<UNIT>(p, n) };
+    }
+    // SAFETY: this function's.
+    unsafe { inside::<UNIT>(p, n, to) }
+}
+
+/// [`store_part`] as a function of its own, for places that are not worth its code.
+///
+/// # Safety
+/// As [`store_part`].
+#[inline(never)]
+pub unsafe fn call_store_part<const UNIT: usize>(p: *mut u8, x: &__m256i, n: usize) {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inside<const UNIT: usize>(p: *mut u8, x: &__m256i, n: usize) {
+        // SAFETY: the outer function's.
+        unsafe { store_part::<UNIT>(p, *x, n) }
+    }
+    // SAFETY: this function's.
+    unsafe { inside::<UNIT>(p, x, n) }
+}
+
 /// Orders streaming stores before everything that follows.
 ///
 /// # Safety

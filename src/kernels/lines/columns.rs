@@ -22,6 +22,7 @@
 
 use super::{Across, Block, Panels};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
+use std::arch::asm;
 use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch};
 
 /// Rows that are taken together where they are wide. Tried 8: 10 % slower, for they are too many
@@ -77,32 +78,59 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, panels: Panels,
     }
 }
 
-/// Reads the first `n` bytes of a register, fewer than it has.
+/// What a function reads.
 #[inline(always)]
-unsafe fn load_part<A: Lanewise>(p: *const u8, n: usize) -> __m256i {
+unsafe fn called(
+    load: unsafe fn(*const u8, usize, &mut __m256i),
+    p: *const u8,
+    n: usize,
+) -> __m256i {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut x = avx2::splat(0u8);
+        load(p, n, &mut x);
+        x
+    }
+}
+
+/// Reads the first `n` bytes of a register, fewer than it has. In loops over rows (`HOT`) that is part
+/// of the loop, but for the small types, which have many ways to make up a part.
+#[inline(always)]
+unsafe fn load_part<A: Lanewise, const HOT: bool>(p: *const u8, n: usize) -> __m256i {
     // SAFETY: the caller's.
     unsafe {
         match size_of::<A::T>() {
-            1 => avx2::load_part::<1>(p, n),
-            2 => avx2::load_part::<2>(p, n),
-            4 => avx2::load_part::<4>(p, n),
-            _ => avx2::load_part::<8>(p, n),
+            1 => called(avx2::call_load_part::<1>, p, n),
+            2 => called(avx2::call_load_part::<2>, p, n),
+            4 if HOT => avx2::load_part::<4>(p, n),
+            _ if HOT => avx2::load_part::<8>(p, n),
+            _ => called(avx2::call_load_part::<4>, p, n),
         }
     }
 }
 
-/// Writes the first `n` bytes of a register, fewer than it has.
+/// Writes the first `n` bytes of a register, fewer than it has; `HOT` as above.
 #[inline(always)]
-unsafe fn store_part<A: Lanewise>(p: *mut u8, x: __m256i, n: usize) {
+unsafe fn store_part<A: Lanewise, const HOT: bool>(p: *mut u8, x: __m256i, n: usize) {
     // SAFETY: the caller's.
     unsafe {
         match size_of::<A::T>() {
-            1 => avx2::store_part::<1>(p, x, n),
-            2 => avx2::store_part::<2>(p, x, n),
-            4 => avx2::store_part::<4>(p, x, n),
-            _ => avx2::store_part::<8>(p, x, n),
+            1 => avx2::call_store_part::<1>(p, &x, n),
+            2 => avx2::call_store_part::<2>(p, &x, n),
+            4 if HOT => avx2::store_part::<4>(p, x, n),
+            _ if HOT => avx2::store_part::<8>(p, x, n),
+            _ => avx2::call_store_part::<4>(p, &x, n),
         }
     }
+}
+
+/// The same number, which the compiler takes for another one each time: else it writes a loop of its
+/// own for every way that a part can be made up, and the kernels of all types grow fivefold.
+#[inline(always)]
+fn opaque(mut n: usize) -> usize {
+    // SAFETY: does nothing.
+    unsafe { asm!("/* {0} */", inout(reg) n, options(nomem, nostack, preserves_flags)) }
+    n
 }
 
 /// One step of the `n` bytes of accumulators at `acc`, fewer than a register has: what is left over at
@@ -110,7 +138,8 @@ unsafe fn store_part<A: Lanewise>(p: *mut u8, x: __m256i, n: usize) {
 ///
 /// # Safety
 /// The processor has AVX2 and F16C; there are as many bytes.
-#[target_feature(enable = "avx2,f16c")]
+// The compiler knows no function with a target feature that is never inlined: this one keeps the other
+// out of its callers.
 #[inline(never)]
 unsafe fn step_part<A: Lanewise, const EXCLUSIVE: bool>(
     x: *const u8,
@@ -119,11 +148,26 @@ unsafe fn step_part<A: Lanewise, const EXCLUSIVE: bool>(
     n: usize,
 ) {
     // SAFETY: this function's.
+    unsafe { step_part_inside::<A, EXCLUSIVE>(x, out, acc, n) }
+}
+
+/// [`step_part`] with the instruction set.
+///
+/// # Safety
+/// As [`step_part`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn step_part_inside<A: Lanewise, const EXCLUSIVE: bool>(
+    x: *const u8,
+    out: *mut u8,
+    acc: *mut u8,
+    n: usize,
+) {
+    // SAFETY: this function's.
     unsafe {
-        let before = load_part::<A>(acc, n);
-        let after = A::step_lanes(before, load_part::<A>(x, n));
-        store_part::<A>(acc, after, n);
-        store_part::<A>(out, if EXCLUSIVE { before } else { after }, n);
+        let before = load_part::<A, false>(acc, n);
+        let after = A::step_lanes(before, load_part::<A, false>(x, n));
+        store_part::<A, false>(acc, after, n);
+        store_part::<A, false>(out, if EXCLUSIVE { before } else { after }, n);
     }
 }
 
@@ -165,10 +209,10 @@ impl Panel {
             }
             let n = self.bytes - at;
             if n > 0 {
-                let first = A::first_lanes(load_part::<A>(self.x.add(at), n));
-                store_part::<A>(self.acc.add(at), first, n);
+                let first = A::first_lanes(load_part::<A, false>(self.x.add(at), n));
+                store_part::<A, false>(self.acc.add(at), first, n);
                 let shown = if EXCLUSIVE { identity } else { first };
-                store_part::<A>(self.out.add(at), shown, n);
+                store_part::<A, false>(self.out.add(at), shown, n);
             }
         }
     }
@@ -181,31 +225,35 @@ impl Panel {
         let n = self.bytes % WIDTH;
         // SAFETY: the registers cover a row, and every row is one of the panel's.
         unsafe {
-            let load = |p: *const u8, v: usize| match n {
+            let load = |p: *const u8, v: usize| match opaque(n) {
                 0 => avx2::load(p.add(v * WIDTH)),
                 _ if v * WIDTH < last => avx2::load(p.add(v * WIDTH)),
-                n => load_part::<A>(p.add(last), n),
+                n => load_part::<A, true>(p.add(last), n),
             };
-            let mut acc: [__m256i; N] = std::array::from_fn(|v| load(self.acc, v));
+            let store = |p: *mut u8, v: usize, x: __m256i| match opaque(n) {
+                0 => avx2::store::<false>(p.add(v * WIDTH), x),
+                _ if v * WIDTH < last => avx2::store::<false>(p.add(v * WIDTH), x),
+                n => store_part::<A, true>(p.add(last), x, n),
+            };
+            let mut acc: [__m256i; N] = std::array::from_fn(|v| match n {
+                n if n > 0 && v * WIDTH == last => load_part::<A, false>(self.acc.add(last), n),
+                _ => avx2::load(self.acc.add(v * WIDTH)),
+            });
             let mut panel = self;
             for _ in 0..rows {
                 for (v, acc) in acc.iter_mut().enumerate() {
                     let before = *acc;
                     *acc = A::step_lanes(before, load(panel.x, v));
                     let shown = if EXCLUSIVE { before } else { *acc };
-                    if n == 0 || v * WIDTH < last {
-                        avx2::store::<false>(panel.out.add(v * WIDTH), shown);
-                    } else {
-                        store_part::<A>(panel.out.add(last), shown, n);
-                    }
+                    store(panel.out, v, shown);
                 }
                 panel = panel.below(1);
             }
             for (v, &acc) in acc.iter().enumerate() {
-                if n == 0 || v * WIDTH < last {
-                    avx2::store::<false>(self.acc.add(v * WIDTH), acc);
+                if n > 0 && v * WIDTH == last {
+                    store_part::<A, false>(self.acc.add(last), acc, n);
                 } else {
-                    store_part::<A>(self.acc.add(last), acc, n);
+                    avx2::store::<false>(self.acc.add(v * WIDTH), acc);
                 }
             }
         }

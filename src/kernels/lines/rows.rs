@@ -83,43 +83,32 @@ impl Rows {
         }
     }
 
-    /// `G` groups of rows.
+    /// `G` groups of rows, of which the first `head` columns stand before an aligned address, if
+    /// `STREAM`.
     #[inline(always)]
-    unsafe fn groups<
+    unsafe fn lines<
         A: Lanewise,
         S: Square<N>,
         const N: usize,
         const EXCLUSIVE: bool,
         const G: usize,
+        const STREAM: bool,
     >(
         self,
-        stream: bool,
+        head: usize,
     ) {
-        let rows = if self.started || A::NEUTRAL.is_some() {
-            self
-        } else {
-            // SAFETY: there are as many rows.
-            unsafe { self.first_column::<A, EXCLUSIVE>(G * S::ROWS) }
-        };
-        let size = size_of::<A::T>();
-        let misaligned = rows.out.addr() % WIDTH;
-        let stream = stream
-            && N * size == WIDTH
-            && rows.out_pitch % WIDTH as isize == 0
-            && misaligned.is_multiple_of(size);
-        // SAFETY: the caller's; streaming rows are aligned behind the head.
+        // SAFETY: the caller's.
         unsafe {
-            if stream {
-                let head = (WIDTH - misaligned) % WIDTH / size;
-                rows.scan::<A, S, N, EXCLUSIVE, G, true>(head.min(rows.len))
+            if self.started || A::NEUTRAL.is_some() {
+                self.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head);
             } else {
-                rows.scan::<A, S, N, EXCLUSIVE, G, false>(0)
+                let rest = self.first_column::<A, EXCLUSIVE>(G * S::ROWS);
+                rest.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head.wrapping_sub(1) % N);
             }
         }
     }
 
-    /// `G` groups of rows, of which the first `head` columns stand before an aligned address, if
-    /// `STREAM`.
+    /// The same, of lines that have started or have a neutral element to start from.
     #[inline(always)]
     unsafe fn scan<
         A: Lanewise,
@@ -145,6 +134,7 @@ impl Rows {
                 }
             }
             let mut column = 0;
+            let head = head.min(self.len);
             if STREAM && head > 0 {
                 self.part::<A, S, N, EXCLUSIVE, G>(&mut state, 0, head);
                 column = head;
@@ -202,9 +192,25 @@ impl Rows {
 ///
 /// # Safety
 /// As [`Square::load_part`].
-#[target_feature(enable = "avx2,f16c")]
+// The compiler knows no function with a target feature that is never inlined: this one keeps the other
+// out of its callers.
 #[inline(never)]
 unsafe fn load_part<S: Square<N>, const N: usize>(
+    p: *const u8,
+    pitch: isize,
+    n: usize,
+    columns: &mut [__m256i; N],
+) {
+    // SAFETY: this function's.
+    unsafe { load_part_inside::<S, N>(p, pitch, n, columns) }
+}
+
+/// [`load_part`] with the instruction set.
+///
+/// # Safety
+/// As [`load_part`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn load_part_inside<S: Square<N>, const N: usize>(
     p: *const u8,
     pitch: isize,
     n: usize,
@@ -218,9 +224,23 @@ unsafe fn load_part<S: Square<N>, const N: usize>(
 ///
 /// # Safety
 /// As [`Square::store_part`].
-#[target_feature(enable = "avx2,f16c")]
 #[inline(never)]
 unsafe fn store_part<S: Square<N>, const N: usize>(
+    p: *mut u8,
+    pitch: isize,
+    columns: &[__m256i; N],
+    n: usize,
+) {
+    // SAFETY: this function's.
+    unsafe { store_part_inside::<S, N>(p, pitch, columns, n) }
+}
+
+/// [`store_part`] with the instruction set.
+///
+/// # Safety
+/// As [`store_part`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn store_part_inside<S: Square<N>, const N: usize>(
     p: *mut u8,
     pitch: isize,
     columns: &[__m256i; N],
@@ -234,9 +254,23 @@ unsafe fn store_part<S: Square<N>, const N: usize>(
 ///
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C.
-#[target_feature(enable = "avx2,f16c")]
 #[inline(never)]
 unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+    x: (*const u8, isize),
+    out: (*mut u8, isize),
+    n: usize,
+    state: &mut State,
+) {
+    // SAFETY: this function's.
+    unsafe { step_part_inside::<A, S, N, EXCLUSIVE>(x, out, n, state) }
+}
+
+/// [`step_part`] with the instruction set.
+///
+/// # Safety
+/// As [`step_part`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
     (x, x_pitch): (*const u8, isize),
     (out, out_pitch): (*mut u8, isize),
     n: usize,
@@ -277,7 +311,8 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stre
     }
 }
 
-/// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache.
+/// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache, and where results go
+/// past the caches.
 #[inline(always)]
 unsafe fn grouped<
     A: Lanewise,
@@ -291,7 +326,9 @@ unsafe fn grouped<
     rest: Run,
     stream: bool,
 ) {
-    let all = Rows {
+    let size = size_of::<A::T>();
+    let (few, many) = (H * S::ROWS, G * S::ROWS);
+    let mut rows = Rows {
         x: block.x,
         x_pitch: block.x_pitch,
         out: block.out,
@@ -300,30 +337,43 @@ unsafe fn grouped<
         acc: block.acc,
         started: block.started,
     };
-    let apart = block.x_pitch % ALIAS != 0 && block.out_pitch % ALIAS != 0;
-    let mut done = 0;
-    // SAFETY: groups are taken from the block's rows.
+    let misaligned = rows.out.addr() % WIDTH;
+    let stream = stream
+        && N * size == WIDTH
+        && rows.out_pitch % WIDTH as isize == 0
+        && misaligned.is_multiple_of(size);
+    let head = if stream {
+        (WIDTH - misaligned) % WIDTH / size
+    } else {
+        0
+    };
+    let alone = stream || rows.x_pitch % ALIAS == 0 || rows.out_pitch % ALIAS == 0;
+    let mut left = block.rows;
+    // SAFETY: groups are taken from the block's rows; streaming rows are aligned behind the head.
     unsafe {
-        if apart {
-            while done + G * S::ROWS <= block.rows {
-                all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, G>(stream);
-                done += G * S::ROWS;
+        if G > H && !alone {
+            while left >= many {
+                rows.lines::<A, S, N, EXCLUSIVE, G, false>(0);
+                (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
-        while done + H * S::ROWS <= block.rows {
-            all.below::<A>(done).groups::<A, S, N, EXCLUSIVE, H>(stream);
-            done += H * S::ROWS;
+        while left >= few {
+            if stream {
+                rows.lines::<A, S, N, EXCLUSIVE, H, true>(head);
+            } else {
+                rows.lines::<A, S, N, EXCLUSIVE, H, false>(0);
+            }
+            (rows, left) = (rows.below::<A>(few), left - few);
         }
         if stream {
             avx2::fence();
         }
-        if done < block.rows {
-            let rows = all.below::<A>(done);
+        if left > 0 {
             rest(&Block {
                 x: rows.x,
                 out: rows.out,
                 acc: rows.acc,
-                rows: block.rows - done,
+                rows: left,
                 ..*block
             });
         }
