@@ -37,7 +37,7 @@ const TILES: usize = 16;
 const CHUNK: usize = TILES * TILE;
 
 /// Times a thread looks for its predecessor's prefix before it lets others have the core.
-const SPINS: usize = 4000;
+const SPINS: usize = 500;
 
 /// Room for an accumulator.
 type Acc = MaybeUninit<[u128; LARGEST_ACCUMULATOR / 16]>;
