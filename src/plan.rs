@@ -684,7 +684,7 @@ impl<'d> Plan<'d> {
                 };
                 // Pieces end on the kernel's grid, unless a line is one piece.
                 let piece = piece.max(grid).next_multiple_of(grid).min(n);
-                let group = (area / piece).min(line.extent);
+                let group = (area / piece).min(line.extent).max(1);
                 let piece = area / group;
                 (group, if piece >= n { n } else { piece - piece % grid })
             }

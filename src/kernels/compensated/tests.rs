@@ -183,7 +183,8 @@ fn same_bits<T: Bits + std::fmt::Debug>(dtype: DType, make: impl Fn(&mut Random,
                         r[0] = *r.last().unwrap_or(&x[0]);
                         let (r, expected) = (all_bits(&r), &shifted);
                         let wrong = (1..n).find(|&i| r[i] != expected[i]);
-                        assert_eq!(wrong, None, "{isa:?} {call:?} {n}");
+                        let found = wrong.map(|i| (x[i - 1], r[i], expected[i]));
+                        assert_eq!(wrong, None, "{isa:?} {call:?} {n} {found:x?}");
                     } else {
                         let wrong = (0..n).find(|&i| r[i].bits() != expected[i]);
                         assert_eq!(wrong, None, "{isa:?} {call:?} {n}");

@@ -198,24 +198,6 @@ fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
     }
 }
 
-/// Reassociated floats on SSE2, where registers are half as wide.
-fn narrow_grouped(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
-    if mode != Mode::Reassociate {
-        return None;
-    }
-    match (op, dtype) {
-        (Op::Sum, DType::F32) => grouped!(Sse2, Sum, f32),
-        (Op::Prod, DType::F32) => grouped!(Sse2, Prod, f32),
-        (Op::Sum, DType::F64) => grouped!(Sse2, Sum, f64),
-        (Op::Prod, DType::F64) => grouped!(Sse2, Prod, f64),
-        (Op::Sum, DType::C64) => grouped!(Sse2, Sum, Complex<f32>),
-        (Op::Prod, DType::C64) => grouped!(Sse2, Prod, Complex<f32>),
-        (Op::Sum, DType::C128) => grouped!(Sse2, Sum, Complex<f64>),
-        (Op::Prod, DType::C128) => grouped!(Sse2, Prod, Complex<f64>),
-        _ => None,
-    }
-}
-
 /// The kernels for an instruction set, where there are some.
 pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
     let request = (op, dtype, mode);
@@ -226,7 +208,8 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
         Isa::Avx2 => {
             sums!(Avx2, request, else of_64_bits!(Avx2, request, else alike(op, dtype, mode)))
         }
-        Isa::Sse2 => sums!(Sse2, request, else narrow_grouped(op, dtype, mode)),
+        // The rest would gain little from two lanes of 64 bits, or four of 32.
+        Isa::Sse2 => sums!(Sse2, request, else None),
         Isa::Neon | Isa::Scalar => None,
     }
 }
@@ -277,9 +260,6 @@ pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<[Run
     }
     match (op, dtype) {
         (Op::Sum, DType::I64 | DType::U64) => widen_integers!(Avx2, Sum, x),
-        (Op::Prod, DType::I64 | DType::U64) if isa == Isa::Avx512 => {
-            widen_integers!(Avx512, Prod, x)
-        }
         (Op::Prod, DType::I64 | DType::U64) => widen_integers!(Avx2, Prod, x),
         (Op::Sum, DType::F64) if regrouped => widen_floats!(Avx2, Sum, x),
         (Op::Prod, DType::F64) if regrouped => widen_floats!(Avx2, Prod, x),
