@@ -151,5 +151,5 @@ fn narrowed(pair: Pair<f64>) -> Pair<f32> {
         return Pair::exact(value);
     }
     let error = ((pair.value - value as f64) + pair.error) as f32;
-    Pair { value, error }
+    Pair { value, error }.carried()
 }

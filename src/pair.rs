@@ -27,6 +27,8 @@ pub trait Ieee: Copy + PartialEq {
     fn sub(self, other: Self) -> Self;
     /// Neither infinite nor NaN.
     fn finite(self) -> bool;
+    /// The neighbour towards zero of a number that is not zero.
+    fn toward_zero(self) -> Self;
 }
 
 macro_rules! ieee {
@@ -44,6 +46,10 @@ macro_rules! ieee {
             #[inline(always)]
             fn finite(self) -> bool {
                 self.is_finite()
+            }
+            #[inline(always)]
+            fn toward_zero(self) -> $t {
+                <$t>::from_bits(self.to_bits() - 1)
             }
         }
     )* };
@@ -111,6 +117,21 @@ impl<F: Ieee> Pair<F> {
             sum
         } else {
             Pair::exact(sum.value)
+        }
+    }
+}
+
+impl<F: Ieee> Pair<F> {
+    /// A carry whose error was rounded by itself: among denormals that may have made it half a place of
+    /// the value, and the pair would stand for the value's neighbour.
+    #[inline(always)]
+    pub fn carried(self) -> Self {
+        if self.value.add(self.error) == self.value {
+            return self;
+        }
+        Pair {
+            value: self.value,
+            error: self.error.toward_zero(),
         }
     }
 }

@@ -231,10 +231,8 @@ impl Product for f64 {
         if !value.is_finite() {
             return Pair::exact(value);
         }
-        Pair {
-            value,
-            error: scale(acc.pair.error, acc.exponent),
-        }
+        let error = scale(acc.pair.error, acc.exponent);
+        Pair { value, error }.carried()
     }
 }
 
@@ -462,7 +460,7 @@ impl Product for Complex<f64> {
         let part = |value: f64, part: Pair<f64>| {
             if value.is_finite() {
                 let error = scale(part.error, acc.exponent);
-                Pair { value, error }
+                Pair { value, error }.carried()
             } else {
                 Pair::exact(value)
             }

@@ -66,6 +66,7 @@
 //! never -0.0. Blocks of tiny numbers need no exception: E is at least -1000, and from there down the
 //! sums of `d` are exact.
 
+use super::chain::{Chain, STRIDE, Sizes};
 use super::lanes::Lanes;
 use super::stream;
 use crate::accumulate::{Accumulate, Compensated};
@@ -73,13 +74,10 @@ use crate::compensate::{Compensate, Triple};
 use crate::elem::Complex;
 use crate::kernels::{Block, along};
 use crate::op::Sum;
+use std::mem::MaybeUninit;
 
 /// Elements of a block; also the grid at which lines may be cut. The bound above is for this one.
 pub const BLOCK: usize = 256;
-
-/// Doubles between two lanes' worth of which the magnitudes are summed: four registers, which hides
-/// the latency of an addition.
-const STRIDE: usize = 16;
 
 /// An element of `PARTS` doubles.
 pub trait Doubles: Compensate<Sum> {
@@ -176,28 +174,30 @@ where
             let before = started.map(T::parts::<PARTS>);
             let acc = match Frame::new(before, sizes, x) {
                 Some(frame) => {
-                    let mut chain = Chain::<V, PARTS, EXCLUSIVE>::new(&frame);
-                    let mut buffer = [0.0f64; 2 * BLOCK];
-                    let streaming = STREAMING && len == BLOCK;
-                    let target = if streaming { buffer.as_mut_ptr() } else { out };
-                    if len == BLOCK {
+                    let Frame { before, m, h, l } = frame;
+                    let shown = before.map(Triple::shown);
+                    let mut chain = Chain::<V, PARTS, EXCLUSIVE>::new(m, h, l, shown);
+                    let ends = if len == BLOCK {
                         // The next block's magnitudes are summed on the way; if it is not whole,
                         // this block's are, in vain.
-                        let next = if left >= BLOCK { BLOCK * PARTS } else { 0 };
-                        sizes = chain.whole_block(x, x.add(next), target);
-                    } else {
-                        chain.part_of_block(x, target, len * PARTS);
-                    }
-                    let ends = frame.after(&chain);
-                    if !EXCLUSIVE {
-                        for (part, end) in ends.iter().enumerate() {
-                            let last = target.add((len - 1) * PARTS + part);
-                            last.write_unaligned(end.shown());
+                        let ahead = x.add(if left >= BLOCK { BLOCK * PARTS } else { 0 });
+                        let mut buffer = MaybeUninit::<[f64; 2 * BLOCK]>::uninit();
+                        let target = match STREAMING {
+                            true => buffer.as_mut_ptr().cast(),
+                            false => out,
+                        };
+                        sizes = chain.run::<STREAMING>(x, target, BLOCK * PARTS, ahead);
+                        let ends = frame.after(&chain);
+                        if !EXCLUSIVE {
+                            show_last(ends, target.add((len - 1) * PARTS));
                         }
-                    }
-                    if streaming {
-                        stream::write(buffer.as_ptr(), out, BLOCK * PARTS);
-                    }
+                        if STREAMING {
+                            stream::write::<V>(target, out, BLOCK * PARTS);
+                        }
+                        ends
+                    } else {
+                        part_of_block::<V, PARTS, EXCLUSIVE>(&frame, chain, x, out, len * PARTS)
+                    };
                     T::whole(ends)
                 }
                 None => {
@@ -225,70 +225,46 @@ where
     }
 }
 
-/// The sum of the magnitudes of each part's elements, in a fixed order: 16 running sums, 16 doubles
-/// apart.
-#[derive(Clone, Copy)]
-struct Sizes<V, const PARTS: usize>([V; STRIDE / 4]);
-
-impl<V: Lanes, const PARTS: usize> Sizes<V, PARTS> {
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller's: the instruction set is there.
-        unsafe { Sizes([V::splat(0.0); STRIDE / 4]) }
-    }
-
-    /// The magnitudes of `n` doubles.
-    #[inline(always)]
-    unsafe fn of(x: *const f64, n: usize) -> Self {
-        // SAFETY: the caller's: n doubles.
-        unsafe {
-            let mut sizes = Self::zero();
-            let whole = n - n % STRIDE;
-            for i in (0..whole).step_by(STRIDE) {
-                for (k, size) in sizes.0.iter_mut().enumerate() {
-                    *size = size.add(V::load(x.add(i + 4 * k)).abs());
-                }
-            }
-            for i in (whole..n).step_by(4) {
-                let size = &mut sizes.0[i % STRIDE / 4];
-                *size = size.add(load_part::<V>(x.add(i), n - i).abs());
-            }
-            sizes
-        }
-    }
-
-    /// The sums.
-    #[inline(always)]
-    unsafe fn total(&self) -> [f64; PARTS] {
-        // SAFETY: the caller's.
-        let [a, b, c, d] = unsafe {
-            let [a, b, c, d] = self.0;
-            a.add(b).add(c.add(d)).array()
-        };
-        if PARTS == 1 {
-            [(a + c) + (b + d); PARTS]
-        } else {
-            std::array::from_fn(|part| if part == 0 { a + c } else { b + d })
-        }
+/// Writes the results of an element's parts.
+///
+/// # Safety
+/// `at` has room for them.
+#[inline(always)]
+unsafe fn show_last<const PARTS: usize>(ends: [Triple; PARTS], at: *mut f64) {
+    for (part, end) in ends.iter().enumerate() {
+        // SAFETY: this function's.
+        unsafe { at.add(part).write_unaligned(end.shown()) }
     }
 }
 
-/// The first four doubles at `x`, or the `n` that there are and zeros.
+/// Scans a block that is not whole, of `n` doubles, and returns what stands behind it.
 ///
 /// # Safety
-/// `n > 0` doubles.
+/// `n` doubles at both places.
 #[inline(always)]
-unsafe fn load_part<V: Lanes>(x: *const f64, n: usize) -> V {
-    // SAFETY: this function's.
+unsafe fn part_of_block<V: Lanes, const PARTS: usize, const EXCLUSIVE: bool>(
+    frame: &Frame<PARTS>,
+    mut chain: Chain<V, PARTS, EXCLUSIVE>,
+    x: *const f64,
+    out: *mut f64,
+    n: usize,
+) -> [Triple; PARTS] {
+    let mut buffer = [0.0f64; 2 * BLOCK];
+    let filled = buffer.as_mut_ptr();
+    // SAFETY: this function's; the buffer has room for a block.
     unsafe {
-        if n >= 4 {
-            return V::load(x);
+        for i in 0..n {
+            filled.add(i).write(x.add(i).read_unaligned());
         }
-        let mut filled = [0.0; 4];
-        for (i, place) in filled.iter_mut().take(n).enumerate() {
-            *place = x.add(i).read_unaligned();
+        chain.run::<false>(filled, filled, n.next_multiple_of(STRIDE), filled);
+        let ends = frame.after(&chain);
+        if !EXCLUSIVE {
+            show_last(ends, filled.add(n - PARTS));
         }
-        V::load(filled.as_ptr())
+        for i in 0..n {
+            out.add(i).write_unaligned(filled.add(i).read());
+        }
+        ends
     }
 }
 
@@ -323,8 +299,8 @@ impl<const PARTS: usize> Frame<PARTS> {
             l: [0.0; PARTS],
         };
         let mut ordinary = true;
-        for part in 0..PARTS {
-            let q = totals[part] * 1.0001;
+        for (part, total) in totals.into_iter().enumerate() {
+            let q = total * 1.0001;
             let Triple { high, middle, low } = frame.before[part];
             // SAFETY: the block has a first element.
             let first = unsafe { x.add(part).read_unaligned() };
@@ -353,150 +329,7 @@ impl<const PARTS: usize> Frame<PARTS> {
         chain: &Chain<V, PARTS, EXCLUSIVE>,
     ) -> [Triple; PARTS] {
         // SAFETY: the caller's.
-        let (t, d) = unsafe { (chain.t_sum.array(), chain.d_sum.array()) };
-        std::array::from_fn(|part| {
-            let last = 4 - PARTS + part;
-            self.before[part].push(t[last]).push(d[last])
-        })
-    }
-}
-
-/// A number a part, in every lane of that part.
-#[inline(always)]
-unsafe fn spread<V: Lanes, const PARTS: usize>(parts: [f64; PARTS]) -> V {
-    let lanes: [f64; 4] = std::array::from_fn(|lane| parts[lane % PARTS]);
-    // SAFETY: the caller's; four doubles.
-    unsafe { V::load(lanes.as_ptr()) }
-}
-
-/// The running sums of a block.
-struct Chain<V, const PARTS: usize, const EXCLUSIVE: bool> {
-    m: V,
-    h: V,
-    l: V,
-    one: V,
-    /// The last four of t, d and their sums by two.
-    t: V,
-    d: V,
-    t_two: V,
-    d_two: V,
-    /// The sums of t and d at the last four places.
-    t_sum: V,
-    d_sum: V,
-    /// The last four results.
-    shown: V,
-}
-
-impl<V: Lanes, const PARTS: usize, const EXCLUSIVE: bool> Chain<V, PARTS, EXCLUSIVE> {
-    #[inline(always)]
-    unsafe fn new(frame: &Frame<PARTS>) -> Self {
-        // SAFETY: the caller's.
-        unsafe {
-            let zero = V::splat(0.0);
-            Chain {
-                m: spread::<V, PARTS>(frame.m),
-                h: spread::<V, PARTS>(frame.h),
-                l: spread::<V, PARTS>(frame.l),
-                // Where the compiler sees a 1 it makes a plain sum of `add_too`.
-                one: V::splat(std::hint::black_box(1.0)),
-                t: zero,
-                d: zero,
-                t_two: zero,
-                d_two: zero,
-                t_sum: zero,
-                d_sum: zero,
-                shown: if EXCLUSIVE {
-                    spread::<V, PARTS>(frame.before.map(Triple::shown))
-                } else {
-                    zero
-                },
-            }
-        }
-    }
-
-    /// Four more doubles, and what is shown in their places.
-    #[inline(always)]
-    unsafe fn step(&mut self, x: V) -> V {
-        // SAFETY: the caller's.
-        unsafe {
-            let one = self.one;
-            let t = x.add(self.m).sub_too(self.m, one);
-            let d = x.sub(t);
-            let (t_window, d_window) = if PARTS == 1 {
-                let t_two = t.add_too(t.after_one(self.t), one);
-                let d_two = d.add(d.after_one(self.d));
-                let windows = (
-                    t_two.add_too(t_two.after_two(self.t_two), one),
-                    d_two.add(d_two.after_two(self.d_two)),
-                );
-                (self.t_two, self.d_two) = (t_two, d_two);
-                windows
-            } else {
-                (
-                    t.add_too(t.after_two(self.t), one),
-                    d.add(d.after_two(self.d)),
-                )
-            };
-            (self.t, self.d) = (t, d);
-            self.t_sum = self.t_sum.add(t_window);
-            self.d_sum = self.d_sum.add(d_window);
-            let s = self.h.add(self.t_sum);
-            let e = self.t_sum.sub_too(s.sub(self.h), one);
-            let rest = e.add_too(self.d_sum.add(self.l), one);
-            let result = s.add(rest);
-            if !EXCLUSIVE {
-                return result;
-            }
-            let before = if PARTS == 1 {
-                result.after_one(self.shown)
-            } else {
-                result.after_two(self.shown)
-            };
-            self.shown = result;
-            before
-        }
-    }
-
-    /// A whole block from `x` to `out`; returns the magnitudes of the one at `ahead`.
-    #[inline(always)]
-    unsafe fn whole_block(
-        &mut self,
-        x: *const f64,
-        ahead: *const f64,
-        out: *mut f64,
-    ) -> Sizes<V, PARTS> {
-        // SAFETY: the caller's: blocks at all three places.
-        unsafe {
-            let mut sizes = Sizes::<V, PARTS>::zero();
-            for i in (0..BLOCK * PARTS).step_by(STRIDE) {
-                for (k, size) in sizes.0.iter_mut().enumerate() {
-                    let at = i + 4 * k;
-                    *size = size.add(V::load(ahead.add(at)).abs());
-                    let shown = self.step(V::load(x.add(at)));
-                    shown.store(out.add(at));
-                }
-            }
-            sizes
-        }
-    }
-
-    /// `n` doubles from `x` to `out`.
-    #[inline(always)]
-    unsafe fn part_of_block(&mut self, x: *const f64, out: *mut f64, n: usize) {
-        // SAFETY: the caller's: n doubles at both places.
-        unsafe {
-            let mut at = 0;
-            while at + 4 <= n {
-                let shown = self.step(V::load(x.add(at)));
-                shown.store(out.add(at));
-                at += 4;
-            }
-            if at < n {
-                let shown = self.step(load_part(x.add(at), n - at)).array();
-                for (i, value) in shown.into_iter().take(n - at).enumerate() {
-                    out.add(at + i).write_unaligned(value);
-                }
-            }
-        }
+        let [t, d] = unsafe { chain.ends() };
+        std::array::from_fn(|part| self.before[part].push(t[part]).push(d[part]))
     }
 }

@@ -52,6 +52,8 @@ pub trait Floats: Compensate<Sum> {
     /// # Safety
     /// The lanes' instruction set is there.
     unsafe fn show<V: Lanes>(h: V, sum: V) -> V;
+    /// The same of an accumulator.
+    fn shown(acc: Pair<f64>) -> f64;
     /// Writes four results.
     ///
     /// # Safety
@@ -93,6 +95,10 @@ macro_rules! floats {
             unsafe fn show<V: Lanes>(h: V, sum: V) -> V {
                 // SAFETY: this function's.
                 unsafe { h.add(sum) }
+            }
+            #[inline(always)]
+            fn shown(acc: Pair<f64>) -> f64 {
+                acc.value
             }
             #[inline(always)]
             unsafe fn store<V: Lanes>(results: V, at: *mut f32) {
@@ -153,6 +159,10 @@ macro_rules! narrow {
                     let odd: [f64; 4] = std::array::from_fn(|i| two_sum(h[i], sum[i]).to_odd());
                     V::load(odd.as_ptr())
                 }
+            }
+            #[inline(always)]
+            fn shown(acc: Pair<f64>) -> f64 {
+                acc.to_odd()
             }
             #[inline(always)]
             unsafe fn store<V: Lanes>(results: V, at: *mut $t) {
@@ -271,7 +281,7 @@ unsafe fn sum_block<T: Floats, V: Lanes, const PARTS: usize, const EXCLUSIVE: bo
             x: V::splat(0.0),
             two: V::splat(0.0),
             sum: V::load(spread(&|pair| pair.error).as_ptr()),
-            shown: V::load(spread(&Pair::to_odd).as_ptr()),
+            shown: V::load(spread(&<T as Floats>::shown).as_ptr()),
         };
         let mut at = 0;
         while at + 4 <= n {

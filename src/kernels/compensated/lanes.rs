@@ -14,6 +14,8 @@ pub trait Lanes: Copy {
     unsafe fn load_floats(at: *const f32) -> Self;
     /// Writes four doubles.
     unsafe fn store(self, at: *mut f64);
+    /// Writes four doubles to an address that is a multiple of 32, past the caches.
+    unsafe fn stream(self, at: *mut f64);
     /// Writes four floats, each rounded.
     unsafe fn store_floats(self, at: *mut f32);
     /// Sums.
@@ -22,12 +24,10 @@ pub trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// Sums, from the units that multiply where those are others; `one` is 1 in every lane.
     unsafe fn add_too(self, other: Self, one: Self) -> Self;
-    /// Differences in the same way.
+    /// The same, if the instruction set has so many registers that `one` is not in the way.
+    unsafe fn add_rather(self, other: Self, one: Self) -> Self;
+    /// Differences as `add_too`.
     unsafe fn sub_too(self, other: Self, one: Self) -> Self;
-    /// Products.
-    unsafe fn mul(self, other: Self) -> Self;
-    /// What the rounded products lack; the range is that of [`crate::pair::product_error`].
-    unsafe fn product_error(self, other: Self, product: Self) -> Self;
     /// Magnitudes.
     unsafe fn abs(self) -> Self;
     /// The last lane of `before` and the first three of this.
@@ -77,6 +77,21 @@ impl Lanes for Portable {
         unsafe { at.cast::<[f64; 4]>().write_unaligned(self.0) }
     }
     #[inline(always)]
+    unsafe fn stream(self, at: *mut f64) {
+        // SAFETY: the caller's: room for four doubles, aligned.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use std::arch::x86_64::{_mm_loadu_pd, _mm_stream_pd};
+                let lanes = self.0.as_ptr();
+                _mm_stream_pd(at, _mm_loadu_pd(lanes));
+                _mm_stream_pd(at.add(2), _mm_loadu_pd(lanes.add(2)));
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            self.store(at)
+        }
+    }
+    #[inline(always)]
     unsafe fn store_floats(self, at: *mut f32) {
         // SAFETY: the caller's: room for four floats.
         unsafe {
@@ -97,18 +112,12 @@ impl Lanes for Portable {
         self.each(other, |a, b| a + b)
     }
     #[inline(always)]
+    unsafe fn add_rather(self, other: Self, _one: Self) -> Self {
+        self.each(other, |a, b| a + b)
+    }
+    #[inline(always)]
     unsafe fn sub_too(self, other: Self, _one: Self) -> Self {
         self.each(other, |a, b| a - b)
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        self.each(other, |a, b| a * b)
-    }
-    #[inline(always)]
-    unsafe fn product_error(self, other: Self, product: Self) -> Self {
-        Portable(std::array::from_fn(|i| {
-            crate::pair::product_error(self.0[i], other.0[i], product.0[i])
-        }))
     }
     #[inline(always)]
     unsafe fn abs(self) -> Self {

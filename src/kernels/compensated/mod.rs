@@ -5,6 +5,7 @@
 //! along the axis than across it, they are the definition, on every instruction set; for all others
 //! ([`Kernel::columns`]) the scalar accumulators are.
 
+mod chain;
 mod doubles;
 mod floats;
 mod lanes;

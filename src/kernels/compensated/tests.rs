@@ -25,7 +25,7 @@ const PLAIN: Call = Call {
 /// A line's results and carry, as bytes.
 fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> (Vec<T>, Vec<u8>) {
     let size = size_of::<T>();
-    let bytes = x.len() * size;
+    let bytes = size_of_val(x);
     let mut input = vec![0u8; bytes + 64];
     let mut output = vec![0xa5u8; bytes + 64];
     let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
@@ -183,11 +183,22 @@ fn same_bits<T: Bits + std::fmt::Debug>(dtype: DType, make: impl Fn(&mut Random,
                         r[0] = *r.last().unwrap_or(&x[0]);
                         let (r, expected) = (all_bits(&r), &shifted);
                         let wrong = (1..n).find(|&i| r[i] != expected[i]);
-                        let found = wrong.map(|i| (x[i - 1], r[i], expected[i]));
-                        assert_eq!(wrong, None, "{isa:?} {call:?} {n} {found:x?}");
+                        assert_eq!(
+                            wrong,
+                            None,
+                            "{isa:?} {call:?} {n} {:?} {:?}",
+                            wrong.map(|i| &x[i.saturating_sub(2)..(i + 3).min(n)]),
+                            wrong.map(|i| (r[i], expected[i]))
+                        );
                     } else {
                         let wrong = (0..n).find(|&i| r[i].bits() != expected[i]);
-                        assert_eq!(wrong, None, "{isa:?} {call:?} {n}");
+                        assert_eq!(
+                            wrong,
+                            None,
+                            "{isa:?} {call:?} {n} {:?} {:?}",
+                            wrong.map(|i| &x[i.saturating_sub(2)..(i + 3).min(n)]),
+                            wrong.map(|i| (r[i], expected[i]))
+                        );
                     }
                     let nan = r.iter().any(|r| r.is_nan()) || expected.contains(&u128::MAX);
                     assert!(carry_out == total || nan, "{isa:?} {call:?}");
@@ -386,6 +397,73 @@ fn results_are_streamed_where_there_are_many() {
                 let (cut, cut_carry) = scan(kernel, &x, None, pieces);
                 assert!(all_bits(&whole) == all_bits(&cut), "{isa:?} {call:?}");
                 assert_eq!(carry, cut_carry);
+            }
+        }
+    }
+}
+
+/// A line's total is the scan's carry, bit for bit, however the output lies: an output that lies across
+/// must not change the grouping.
+#[test]
+fn a_total_has_the_bits_of_the_scans_carry_whatever_the_layout_of_the_output() {
+    use crate::ffi::*;
+    let mut random = Random(9);
+    let (rows, columns) = (700, 5);
+    let x: Vec<f64> = (0..rows * columns).map(|_| random.wide(-30, 30)).collect();
+    let shape = [rows as i64, columns as i64];
+    for axis in [0, 1] {
+        let lines = if axis == 0 { columns } else { rows };
+        let mut totals = vec![[0.0f64; 2]; lines];
+        let mut options = std::mem::MaybeUninit::<cum_options>::uninit();
+        // SAFETY: room for the options.
+        let mut options = unsafe {
+            cum_options_init(options.as_mut_ptr(), size_of::<cum_options>());
+            options.assume_init()
+        };
+        options.mode = CUM_COMPENSATED;
+        let mut carries = vec![[0.0f64; 2]; lines];
+        for strides in [[columns as i64 * 8, 8], [8, rows as i64 * 8]] {
+            for flags in [0, CUM_EXCLUSIVE] {
+                let mut out = vec![0.0f64; rows * columns];
+                // SAFETY: arrays as the shapes and lengths say.
+                unsafe {
+                    options.flags = 0;
+                    (options.carry_out, options.carry_out_len) = (std::ptr::null_mut(), 0);
+                    let status = cum_reduce(
+                        CUM_SUM,
+                        2,
+                        shape.as_ptr(),
+                        axis,
+                        x.as_ptr().cast(),
+                        CUM_F64,
+                        std::ptr::null(),
+                        CUM_F64,
+                        totals.as_mut_ptr().cast(),
+                        lines,
+                        &options,
+                    );
+                    assert_eq!(status, CUM_OK);
+                    options.flags = flags;
+                    options.carry_out = carries.as_mut_ptr().cast();
+                    options.carry_out_len = lines;
+                    let status = cum_scan(
+                        CUM_SUM,
+                        2,
+                        shape.as_ptr(),
+                        axis,
+                        x.as_ptr().cast(),
+                        CUM_F64,
+                        std::ptr::null(),
+                        out.as_mut_ptr().cast(),
+                        CUM_F64,
+                        strides.as_ptr(),
+                        &options,
+                    );
+                    assert_eq!(status, CUM_OK);
+                }
+                for (total, carry) in totals.iter().zip(&carries) {
+                    assert_eq!(total.map(f64::to_bits), carry.map(f64::to_bits));
+                }
             }
         }
     }

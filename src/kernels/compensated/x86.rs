@@ -15,7 +15,7 @@ pub struct Avx2(__m256d);
 pub struct Avx512(__m256d);
 
 macro_rules! lanes {
-    ($name:ident, |$before:ident, $this:ident| $after_one:expr, $after_two:expr) => {
+    ($name:ident, |$a:ident, $b:ident, $one:ident| $add_rather:expr, |$before:ident, $this:ident| $after_one:expr, $after_two:expr) => {
         impl Lanes for $name {
             #[inline(always)]
             unsafe fn splat(x: f64) -> Self {
@@ -38,6 +38,11 @@ macro_rules! lanes {
                 unsafe { _mm256_storeu_pd(at, self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, at: *mut f64) {
+                // SAFETY: the trait's, and room for four doubles, aligned.
+                unsafe { _mm256_stream_pd(at, self.0) }
+            }
+            #[inline(always)]
             unsafe fn store_floats(self, at: *mut f32) {
                 // SAFETY: the trait's, and room for four floats.
                 unsafe { _mm_storeu_ps(at, _mm256_cvtpd_ps(self.0)) }
@@ -58,19 +63,15 @@ macro_rules! lanes {
                 unsafe { $name(_mm256_fmadd_pd(self.0, one.0, other.0)) }
             }
             #[inline(always)]
+            unsafe fn add_rather(self, other: Self, one: Self) -> Self {
+                let ($a, $b, $one) = (self.0, other.0, one.0);
+                // SAFETY: the trait's.
+                unsafe { $name($add_rather) }
+            }
+            #[inline(always)]
             unsafe fn sub_too(self, other: Self, one: Self) -> Self {
                 // SAFETY: the trait's.
                 unsafe { $name(_mm256_fmsub_pd(self.0, one.0, other.0)) }
-            }
-            #[inline(always)]
-            unsafe fn mul(self, other: Self) -> Self {
-                // SAFETY: the trait's.
-                unsafe { $name(_mm256_mul_pd(self.0, other.0)) }
-            }
-            #[inline(always)]
-            unsafe fn product_error(self, other: Self, product: Self) -> Self {
-                // SAFETY: the trait's.
-                unsafe { $name(_mm256_fmsub_pd(self.0, other.0, product.0)) }
             }
             #[inline(always)]
             unsafe fn abs(self) -> Self {
@@ -95,11 +96,13 @@ macro_rules! lanes {
 
 lanes!(
     Avx2,
+    |a, b, _one| _mm256_add_pd(a, b),
     |before, this| _mm256_shuffle_pd::<0b0101>(_mm256_permute2f128_pd::<0x21>(before, this), this),
     _mm256_permute2f128_pd::<0x21>(before, this)
 );
 lanes!(
     Avx512,
+    |a, b, one| _mm256_fmadd_pd(a, one, b),
     |before, this| align_three(before, this),
     _mm256_permute2f128_pd::<0x21>(before, this)
 );
