@@ -348,14 +348,21 @@ impl Scaled<Complex<Pair<f64>>> {
         if re > im { re } else { im }
     }
 
-    /// Two normalised pairs, whatever their magnitudes.
+    /// Two normalised pairs as they are, to be shown again: the smaller one may be too small to stand
+    /// beside the other with a common exponent.
     #[inline(always)]
-    fn of_parts(z: Complex<Pair<f64>>) -> Self {
+    fn of_parts(pair: Complex<Pair<f64>>) -> Self {
+        Scaled { pair, exponent: 0 }
+    }
+
+    /// The same with an exponent, where it needs one to be multiplied with.
+    #[inline(always)]
+    fn centred(self) -> Self {
+        let z = self.pair;
         let larger = Self::larger(z);
         let finite = z.re.value.is_finite() && z.im.value.is_finite();
-        if in_the_middle(larger) || larger == 0.0 || !finite {
-            let pair = z;
-            return Scaled { pair, exponent: 0 };
+        if self.exponent != 0 || in_the_middle(larger) || larger == 0.0 || !finite {
+            return self;
         }
         let exponent = exponent(larger);
         let part = |part: Pair<f64>| Pair {
@@ -397,6 +404,7 @@ fn complex_merge_f64(
 ) -> Scaled<Complex<Pair<f64>>> {
     type Parts = Scaled<Complex<Pair<f64>>>;
     let sequential = Prod::combine(z, x);
+    let (first, second) = (first.centred(), second.centred());
     let ordinary = |z: Parts| in_the_middle(Parts::larger(z.pair));
     if sequential.is_finite() && ordinary(first) && ordinary(second) {
         let next = Scaled {
