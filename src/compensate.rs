@@ -24,7 +24,7 @@ pub mod exact;
 mod tests;
 
 pub use product::Product;
-pub use sum::{Sums, Triple};
+pub use sum::Sums;
 
 use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
 use crate::op::{Prod, Sum};

@@ -534,7 +534,6 @@ impl<'d> Plan<'d> {
         };
         let kernel = kernels::kernel(isa, op, dtype, mode, options.overflow)
             .ok_or(Error::OpDtype { op, dtype })?;
-        let kernel = kernel.columns.filter(|_| columns).unwrap_or(kernel);
         sort_and_merge(outer);
 
         let same_elements = initial.is_none()

@@ -11,7 +11,6 @@
 mod across;
 mod along;
 mod check;
-mod compensated;
 mod lines;
 #[cfg(target_arch = "x86_64")]
 mod speculate;
@@ -94,9 +93,6 @@ pub struct Kernel {
     /// A scan of a tile from a carry ends with that carry joined with what a scan of the tile alone ends
     /// with, bit for bit.
     pub splits: bool,
-    /// The kernels for lines that lie closer together in the input than their own elements do, if
-    /// those are others, with other bits.
-    pub columns: Option<&'static Kernel>,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -195,7 +191,6 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
         splits: false,
-        columns: None,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
@@ -363,11 +358,6 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
-    if mode == Mode::Compensated
-        && let Some(kernel) = compensated::kernel(isa, op, dtype)
-    {
-        return Some(kernel);
-    }
     #[cfg(target_arch = "x86_64")]
     if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
         return Some(kernel);
