@@ -354,7 +354,7 @@ fn merging_is_as_good_as_scanning() {
     for kind in KINDS {
         let x = data(kind, 4000, &mut random);
         let mut check = SumCheck::new(F64);
-        let mut total: Option<Triple> = None;
+        let mut total: Option<super::sum::Triple> = None;
         for chunk in x.chunks(100) {
             chunk.iter().for_each(|&x| check.add(x));
             let mut acc = <f64 as Compensate<Sum>>::exact(chunk[0]);
