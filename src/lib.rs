@@ -38,7 +38,7 @@
 //!
 //! ```text
 //! 6  ffi, api                    faces: make a request, call plan, then threads; never a kernel
-//! 5  threads -> nest, relay      carry out a plan: bytes, byte strides, function pointers
+//! 5  threads -> nest             carry out a plan: bytes, byte strides, function pointers
 //! 4  plan                        the only room that sees types, layout and instruction set together
 //! 3  tile, kernels               move bytes; scan contiguous rows of the computing type
 //! 2  simd                        instruction sets, registers, caches
@@ -61,7 +61,6 @@ mod op;
 mod pair;
 mod plan;
 mod pool;
-mod relay;
 mod simd;
 mod status;
 mod threads;

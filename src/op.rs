@@ -60,8 +60,6 @@ impl Op {
 pub trait Combine<T: Elem>: 'static {
     /// What an exclusive scan shows before the first element.
     const IDENTITY: T;
-    /// Whether every grouping of the operations gives the same bits.
-    const ASSOCIATIVE: bool;
     /// The accumulated value and one more element.
     fn combine(acc: T, x: T) -> T;
 }
@@ -88,27 +86,10 @@ pub struct Min;
 /// The logarithm of the sum of exponentials.
 pub struct LogSumExp;
 
-/// The larger of two is one of the two, and integers wrap; float sums and products round.
-macro_rules! associative {
-    (Max, $t:ty) => {
-        true
-    };
-    (Min, $t:ty) => {
-        true
-    };
-    (LogSumExp, $t:ty) => {
-        false
-    };
-    ($op:ident, $t:ty) => {
-        <$t as Elem>::NAN.is_none()
-    };
-}
-
 macro_rules! combine {
     ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr) => {
         impl Combine<$t> for $op {
             const IDENTITY: $t = $identity;
-            const ASSOCIATIVE: bool = associative!($op, $t);
             #[inline(always)]
             fn combine($a: $t, $x: $t) -> $t {
                 $result

@@ -90,9 +90,6 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
-    /// A scan of a tile from a carry ends with that carry joined with what a scan of the tile alone ends
-    /// with, bit for bit.
-    pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -103,8 +100,6 @@ pub struct Kernel {
     pub export: unsafe fn(*const u8, bool, *mut u8),
     /// Writes what stands before the first element; the identity if nothing has started.
     pub show: unsafe fn(*const u8, bool, *mut u8),
-    /// Joins two accumulators, of what comes first and of what follows; into either of them, too.
-    pub join: unsafe fn(*const u8, *const u8, *mut u8),
     /// Combines two carries (unaligned).
     pub merge: unsafe fn(*const u8, *const u8, *mut u8),
     /// Replaces NaN by the identity.
@@ -149,17 +144,6 @@ unsafe fn show<A: Accumulate>(acc: *const u8, started: bool, out: *mut u8) {
     }
 }
 
-unsafe fn join<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
-    // SAFETY: two aligned accumulators and room for one.
-    unsafe {
-        let (first, second) = (
-            first.cast::<A::Acc>().read(),
-            second.cast::<A::Acc>().read(),
-        );
-        out.cast::<A::Acc>().write(A::merge(first, second));
-    }
-}
-
 unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
     // SAFETY: two carries and room for one.
     unsafe {
@@ -190,13 +174,11 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         along: [along::run::<A, false>, along::run::<A, true>],
         across: [across::run::<A, false>, across::run::<A, true>],
         grid: 1,
-        splits: false,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,
         export: export::<A>,
         show: show::<A>,
-        join: join::<A>,
         merge: merge::<A>,
         scrub: scrub::<A>,
         check: None,
@@ -204,10 +186,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
 }
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
-    const KERNEL: Kernel = Kernel {
-        splits: O::ASSOCIATIVE,
-        ..generic::<Self>()
-    };
+    const KERNEL: Kernel = generic::<Self>();
 }
 
 impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {

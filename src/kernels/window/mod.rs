@@ -92,7 +92,6 @@ impl<O: Combine<T>, T: Elem> Family for Reassociated<O, T> {
     const KERNEL: Kernel = Kernel {
         along: [portable::run::<O, T, false>, portable::run::<O, T, true>],
         grid: CHUNK,
-        splits: true,
         ..Plain::<O, T>::KERNEL
     };
 }

@@ -38,7 +38,6 @@ impl<S: Spec, F: Family + 'static, const U: usize, const G: usize> Family
     const KERNEL: Kernel = Kernel {
         along: grouped_scans::<S, U, G>(),
         grid: CHUNK,
-        splits: true,
         ..F::KERNEL
     };
 }

@@ -1,11 +1,11 @@
-//! One long line on several threads gives the bits it gives on one, in place, exclusive, with carries and
+//! A long line gives the same bits for any number of threads, in place, exclusive, with carries and
 //! under a progress function.
 
 use cumulative::ffi::*;
 use std::ffi::c_void;
 use std::ptr::null;
 
-/// Long enough to be passed on between threads, and not a multiple of anything.
+/// Long, and not a multiple of anything.
 const N: usize = 2_500_013;
 
 /// Numbers that look random.
@@ -136,7 +136,7 @@ fn reassociated_sums_do_not_depend_on_the_threads() {
 }
 
 #[test]
-fn a_line_that_is_passed_on_can_be_cancelled() {
+fn a_long_line_can_be_cancelled() {
     extern "C" fn stop(_done: u64, _total: u64, _user: *mut c_void) -> i32 {
         1
     }
