@@ -14,6 +14,7 @@
 //! Where input and output together are larger than the last-level cache, stores go past the caches
 //! once groups have run well for a while: otherwise each line of the output would be read first.
 
+use super::chains::{Course, Outcome};
 use crate::elem::Elem;
 use crate::kernels::Block;
 use crate::simd::cache;
@@ -21,14 +22,11 @@ use crate::simd::cache;
 // The tuning constants, in elements unless said. Found by trying powers of two around them on the
 // bench's data kinds.
 
-/// Lines shorter than this gain nothing.
-const SHORT: usize = 512;
-
 /// Elements at the start of a line, over which the sum typically doubles several times.
 const LEAD: usize = 128;
 
 /// The longest pause.
-const LONGEST_PAUSE: usize = 512;
+const LONGEST_PAUSE: usize = 1024;
 
 /// What a failed group costs, in plain additions: for all types about the same, because their groups
 /// have the same number of vectors.
@@ -43,6 +41,25 @@ const SHARE: usize = 25;
 /// Groups of the same run that must have succeeded before stores go past the caches.
 const PROVEN_GROUPS: usize = 64;
 
+/// Lines shorter than this are not worth guessing.
+const SHORT_FOR_CHAINS: usize = 768;
+
+/// The part of the last-level cache that input and output may fill for guessed chains.
+///
+/// A fifth of 32 MiB was the largest size at which they never lost.
+const CHAINS_SHARE: usize = 5;
+
+/// Groups of the same run from which on groups are preferred to guessed chains.
+const GOOD_RUN: usize = 24;
+
+/// The first and the longest pause after a block of chains that was given up, in plain additions. Such
+/// a block costs up to 1500 cycles more than those.
+const PAUSE_FROM_CHAINS: usize = 4096;
+const LONGEST_PAUSE_FROM_CHAINS: usize = 32768;
+
+/// Blocks of chains between two attempts at groups, at most.
+const MOST_BLOCKS: usize = 32;
+
 /// Bytes of a cache line, which stores past the caches must fill.
 const CACHE_LINE: usize = 64;
 
@@ -54,15 +71,20 @@ pub trait Method: 'static {
     const ZERO: Self::T;
     /// Elements of a group: whole cache lines.
     const GROUP: usize;
+    /// Lines shorter than this gain nothing, or cannot pay for a failure.
+    const SHORT: usize;
     /// Whether groups can be stored past the caches.
     const STREAMS: bool;
+
+    /// Elements of a block of guessed chains, longest blocks first; none if there are no chains.
+    const BLOCKS: &[usize];
 
     /// Whether groups can be tried after this sum at all.
     fn ready(sum: Self::T) -> bool;
 
-    /// Whether a group's steps, as long as the mean step of the `taken` from `origin` to here, stay
-    /// where the group succeeds.
-    fn stays(sum: Self::T, origin: Self::T, taken: usize) -> bool;
+    /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay where
+    /// groups succeed.
+    fn stays(sum: Self::T, origin: Self::T, taken: usize, steps: usize) -> bool;
 
     /// Adds one element after the other and returns the sum.
     ///
@@ -82,6 +104,15 @@ pub trait Method: 'static {
     /// The processor has the instruction set; `x` and `out` hold the elements of all the groups, and
     /// are the same or do not meet.
     unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<Self::T>) -> (usize, Self::T);
+
+    /// Does blocks of guessed chains, `stretch.groups` of the size `BLOCKS[size]` at most.
+    ///
+    /// # Safety
+    /// As [`groups`](Method::groups), of the blocks.
+    unsafe fn chains<const EXCLUSIVE: bool>(
+        size: usize,
+        stretch: &Stretch<Self::T>,
+    ) -> Outcome<Self::T>;
 }
 
 /// Work for [`Method::groups`].
@@ -98,14 +129,31 @@ pub struct Stretch<T> {
     pub stream: bool,
 }
 
+/// How much memory a line and what comes with it take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Size {
+    /// So little that guessed chains pay.
+    Cached,
+    /// Anything between.
+    Plain,
+    /// So much that the output should go past the caches.
+    Streamed,
+}
+
 /// Scans the rows of a block.
 ///
 /// # Safety
 /// As [`crate::kernels::Run`]; the processor has the instruction set.
 pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
     let bytes = 2 * block.len * size_of::<M::T>() * block.rows;
-    let large =
-        M::STREAMS && block.x.addr() != block.out.addr() && bytes > cache::streaming_threshold();
+    let in_place = block.x.addr() == block.out.addr();
+    let size = if bytes <= cache::last_level() / CHAINS_SHARE {
+        Size::Cached
+    } else if M::STREAMS && !in_place && bytes > cache::streaming_threshold() {
+        Size::Streamed
+    } else {
+        Size::Plain
+    };
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -113,12 +161,12 @@ pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
             let out = block.out.offset(row as isize * block.out_pitch).cast();
             let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<M, EXCLUSIVE>(x, out, block.len, started, large));
+            slot.write(line::<M, EXCLUSIVE>(x, out, block.len, started, size));
         }
     }
 }
 
-/// Scans `n > 0` elements and returns the sum; `large` lines may be stored past the caches.
+/// Scans `n > 0` elements and returns the sum.
 ///
 /// # Safety
 /// As [`along`]: `x` and `out` hold `n` elements and are the same or do not meet.
@@ -127,16 +175,21 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
-    large: bool,
+    size: Size,
 ) -> M::T {
+    if n >= SHORT_FOR_CHAINS && size == Size::Cached && !M::BLOCKS.is_empty() {
+        // SAFETY: this function's.
+        return unsafe { chained::<M, EXCLUSIVE>(x, out, n, started) };
+    }
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
         unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
     };
-    if n < SHORT {
+    if n < M::SHORT {
         return plain(0, n, started);
     }
 
+    let large = size == Size::Streamed;
     // Up to where output cache lines begin, if elements ever meet one.
     let offset = out.align_offset(CACHE_LINE).min(CACHE_LINE);
     let aligned = offset < CACHE_LINE;
@@ -153,7 +206,7 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
         if !M::ready(sum) {
             wait = pause;
             pause = longer;
-        } else if credit >= FAILURE && M::stays(sum, origin, i) {
+        } else if credit >= FAILURE && M::stays(sum, origin, i, M::GROUP) {
             let mut groups = (n - i) / M::GROUP;
             if large && !stream {
                 groups = groups.min(PROVEN_GROUPS);
@@ -195,6 +248,103 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
     }
     if streamed {
         super::x86::finish_streaming();
+    }
+    sum
+}
+
+/// A line in guessed chains, and in groups while they run well.
+///
+/// # Safety
+/// As [`line`].
+unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
+    x: *const M::T,
+    out: *mut M::T,
+    n: usize,
+    started: Option<M::T>,
+) -> M::T {
+    let stretch = |from: usize, groups: usize, carry: M::T| {
+        // SAFETY: calls below pass from < n.
+        let (x, out) = unsafe { (x.add(from), out.add(from)) };
+        Stretch {
+            x,
+            out,
+            groups,
+            carry,
+            stream: false,
+        }
+    };
+    let plain = |from: usize, to: usize, carry: Option<M::T>| {
+        // SAFETY: calls below pass from < to <= n.
+        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
+    };
+    let offset = out.align_offset(CACHE_LINE);
+    let offset = if offset < CACHE_LINE { offset } else { 0 };
+    let origin = started.unwrap_or(M::ZERO);
+    // A first element is copied, which chains do not do; they run well from a cache line on.
+    let mut i = match started {
+        None if offset == 0 => CACHE_LINE / size_of::<M::T>(),
+        _ => offset,
+    };
+    let mut sum = if i > 0 { plain(0, i, started) } else { origin };
+
+    let block = M::BLOCKS[0];
+    let mut run = 1;
+    let mut pause = PAUSE_FROM_CHAINS;
+    let mut course = Course::GivenUp;
+    while n - i >= block {
+        let blocks = run.min((n - i) / block);
+        // SAFETY: the blocks lie within the line.
+        let outcome = unsafe { M::chains::<EXCLUSIVE>(0, &stretch(i, blocks, sum)) };
+        i += outcome.done * block;
+        sum = outcome.carry;
+        course = outcome.course;
+        run = (2 * run).min(MOST_BLOCKS);
+        if course == Course::Exact {
+            // Then chains are the faster way.
+            continue;
+        }
+        // Groups for as long as they run well, with a group's plain additions over what stopped them.
+        let mut grouped = false;
+        while n - i >= block && M::ready(sum) && M::stays(sum, origin, i, block) {
+            let groups = (n - i) / M::GROUP;
+            // SAFETY: the groups lie within the line.
+            let (done, carry) = unsafe { M::groups::<EXCLUSIVE>(&stretch(i, groups, sum)) };
+            sum = carry;
+            i += done * M::GROUP;
+            if done < GOOD_RUN {
+                break;
+            }
+            grouped = true;
+            run = 1;
+            let to = n.min(i + M::GROUP);
+            if i < to {
+                sum = plain(i, to, Some(sum));
+                i = to;
+            }
+        }
+        if course == Course::GivenUp && !grouped {
+            let to = n.min(i + pause);
+            if i < to {
+                sum = plain(i, to, Some(sum));
+                i = to;
+            }
+            pause = (2 * pause).min(LONGEST_PAUSE_FROM_CHAINS);
+            run = 1;
+        }
+    }
+    if matches!(course, Course::Exact | Course::Smooth) {
+        for (size, &block) in M::BLOCKS.iter().enumerate().skip(1) {
+            let blocks = (n - i) / block;
+            if blocks > 0 {
+                // SAFETY: the blocks lie within the line.
+                let outcome = unsafe { M::chains::<EXCLUSIVE>(size, &stretch(i, blocks, sum)) };
+                i += outcome.done * block;
+                sum = outcome.carry;
+            }
+        }
+    }
+    if i < n {
+        sum = plain(i, n, Some(sum));
     }
     sum
 }

@@ -121,12 +121,16 @@
 //! be added one by one, also for an exclusive scan, where each result goes one place further on. It
 //! also lets results go past the caches ([`line`]).
 //!
+//! Where in a line groups are tried is in [`line`], what is done instead with f64 on which they fail is
+//! in [`chains`], and sums of 16-bit floats are in [`narrow`].
+//!
 //! A complex number is two sums side by side: its elements take two lanes, shifts go by two lanes.
 //!
 //! Tried: three separate checks for size, tie and NaN (20-40 % slower); their maximum by `vrangepd`
 //! (bound by its latency, 20 % slower); groups of 16 vectors (as fast, and more is lost when they
 //! fail); vectors of 512 bits (10-30 % slower on Zen 4).
 
+mod chains;
 mod groups;
 mod line;
 mod narrow;

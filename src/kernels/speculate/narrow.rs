@@ -23,6 +23,7 @@
 //! 2^-24 with no places to drop; but what reaches 2^16 must become infinite, so a block with such a
 //! result is done again by the plain kernel.
 
+use super::chains::Outcome;
 use super::groups::Real;
 use super::line::{Method, Stretch};
 use crate::accumulate::Plain;
@@ -147,8 +148,10 @@ where
     type T = F::T;
     const ZERO: F::T = F::ZERO;
     const GROUP: usize = GROUP;
+    const SHORT: usize = 512;
     // Bound by the chain: nothing to gain.
     const STREAMS: bool = false;
+    const BLOCKS: &[usize] = &[];
 
     #[inline(always)]
     fn ready(sum: F::T) -> bool {
@@ -156,8 +159,8 @@ where
     }
 
     #[inline(always)]
-    fn stays(sum: F::T, origin: F::T, taken: usize) -> bool {
-        F::wide(sum).stays(F::wide(origin), taken, GROUP)
+    fn stays(sum: F::T, origin: F::T, taken: usize, steps: usize) -> bool {
+        F::wide(sum).stays(F::wide(origin), taken, steps)
     }
 
     #[inline(always)]
@@ -175,6 +178,14 @@ where
     unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<F::T>) -> (usize, F::T) {
         // SAFETY: this function's.
         unsafe { anchored::<F, EXCLUSIVE>(stretch) }
+    }
+
+    #[inline(always)]
+    unsafe fn chains<const EXCLUSIVE: bool>(
+        _size: usize,
+        stretch: &Stretch<F::T>,
+    ) -> Outcome<F::T> {
+        Outcome::none(stretch.carry)
     }
 }
 

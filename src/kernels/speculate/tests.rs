@@ -7,231 +7,19 @@
 //! cargo test --release --lib speculate -- --ignored long_ --nocapture
 //! ```
 
-use super::groups::{Parts, Vector};
-use super::line::{Method, Stretch};
-use super::x86::{Avx2, Avx512, Set, Ymm};
+mod data;
+
+use self::data::{BRAIN, DOUBLE, Format, HALF, Random, SINGLE, adversarial, ordinary, power};
+use super::chains::Course;
+use super::groups::Vector;
+use super::line::{Method, Size, Stretch};
+use super::x86::{Avx2, Avx512, Chained, Set, Ymm};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
 use crate::elem::{Bf16, Complex, F16};
 use crate::kernels::{self, Block, Mode, Overflow};
 use crate::op::{Combine, Op, Sum};
 use crate::simd::Isa;
-
-/// A small generator of random numbers (M. O'Neill's PCG, 64 bits, xorshift-multiply output).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed ^ 0x9e37_79b9_7f4a_7c15)
-    }
-
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let x = (self.0 ^ (self.0 >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        x ^ (x >> 32)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n as u64) as usize
-    }
-
-    pub fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 * 2f64.powi(-53)
-    }
-
-    fn sign(&mut self) -> f64 {
-        if self.bits() & 1 == 0 { 1.0 } else { -1.0 }
-    }
-}
-
-/// The format of an element's parts: digits, and the exponents of its normal numbers.
-#[derive(Clone, Copy)]
-pub struct Format {
-    pub digits: i32,
-    pub exponents: (i32, i32),
-    pub round: fn(f64) -> f64,
-}
-
-const DOUBLE: Format = Format {
-    digits: 53,
-    exponents: (-1022, 1023),
-    round: |x| x,
-};
-
-const SINGLE: Format = Format {
-    digits: 24,
-    exponents: (-126, 127),
-    round: |x| x as f32 as f64,
-};
-
-const HALF: Format = Format {
-    digits: 11,
-    exponents: (-14, 15),
-    round: |x| F16::from_f32(x as f32).to_f32() as f64,
-};
-
-const BRAIN: Format = Format {
-    digits: 8,
-    exponents: (-126, 127),
-    round: |x| Bf16::from_f32(x as f32).to_f32() as f64,
-};
-
-/// 2^e, also where that is denormal or infinite.
-fn power(e: i32) -> f64 {
-    2f64.powi(e / 2) * 2f64.powi(e - e / 2)
-}
-
-/// The exponent of a number that is neither 0 nor infinite.
-fn exponent(x: f64) -> i32 {
-    let e = (x.to_bits() >> 52 & 0x7ff) as i32 - 1023;
-    if e == -1023 { -1022 } else { e }
-}
-
-/// Numbers that are meant to break the groups: most of them harmless, so that groups are begun, and
-/// now and then one that depends on the sum so far: a tie or nearly one, a step onto an edge of the
-/// binade or beside it, half a binade and a bit, to zero, through zero, or something special.
-pub fn adversarial(random: &mut Random, n: usize, format: Format) -> Vec<f64> {
-    let (low, high) = format.exponents;
-    let pick = [
-        0,
-        1,
-        format.digits - 1,
-        -format.digits,
-        30,
-        high,
-        high - 3,
-        low,
-        low - 4,
-        low / 2,
-    ];
-    let base = pick[random.below(pick.len())];
-    let spread = 1 + random.below(60) as i32;
-    let digits = 1 + random.below(format.digits as usize) as i32;
-    let signs = random.below(4);
-    let rarity = [1, 3, 20, 70, 300, 100_000][random.below(6)];
-    let specials = random.one_in(12);
-    let harmless = random.below(4);
-    let mut sum = 0.0f64;
-    let mut values = Vec::with_capacity(n);
-    for i in 0..n {
-        let sign = match signs {
-            0 => 1.0,
-            1 => -1.0,
-            2 => random.sign(),
-            _ => {
-                if sum < 0.0 {
-                    1.0
-                } else {
-                    -1.0
-                }
-            }
-        };
-        let ulp = if sum == 0.0 || !sum.is_finite() {
-            power(base - format.digits)
-        } else {
-            power((exponent(sum) - format.digits + 1).max(low - format.digits + 1))
-        };
-        let edge = if sum.is_finite() && sum != 0.0 {
-            power(exponent(sum))
-        } else {
-            1.0
-        };
-        let mut x = if i == 0 && random.one_in(2) {
-            // Beside an edge.
-            power(base) + (random.below(64) as f64 - 32.0) * power(base - format.digits)
-        } else if i > 0 && random.one_in(rarity) {
-            let nudge = [0.0, 0.25, -0.25, 1e-3, -1e-3][random.below(5)] * ulp;
-            match random.below(9) {
-                // Ties and what is near them.
-                0 | 1 => (random.below(9) as f64 - 4.5) * ulp + nudge,
-                2 => (random.bits() % (1 << format.digits.min(50))) as f64 * ulp + ulp / 2.0,
-                // Onto an edge, or beside it.
-                3 => 2.0 * edge - sum.abs() + (random.below(5) as f64 - 2.0) * ulp / 2.0,
-                4 => edge - sum.abs() + (random.below(5) as f64 - 2.0) * ulp / 4.0,
-                // The bounds of the check.
-                5 => random.sign() * (edge / 2.0 + (random.below(17) as f64 - 8.0) * ulp / 4.0),
-                6 => -sum.abs() * random.below(3) as f64,
-                7 => random.sign() * edge * power(random.below(70) as i32 - 5),
-                _ => 0.0 * random.sign(),
-            }
-        } else {
-            match harmless {
-                0 => random.unit() * edge / 256.0,
-                1 => random.below(8) as f64 * ulp,
-                2 => random.unit() * ulp * 64.0,
-                _ => {
-                    let fraction = (random.bits() >> (64 - digits)) as f64;
-                    fraction
-                        * power(
-                            (base - digits - random.below(spread as usize) as i32)
-                                .clamp(-1070, 970),
-                        )
-                }
-            }
-        };
-        x *= sign;
-        if specials && random.one_in(200) {
-            let special = [
-                f64::NAN,
-                f64::INFINITY,
-                -f64::INFINITY,
-                -0.0,
-                power(low - format.digits + 1),
-                power(high) * 1.75,
-            ];
-            x = special[random.below(6)];
-        }
-        let x = (format.round)(x);
-        values.push(x);
-        sum = (format.round)(sum + x);
-        if !sum.is_finite() && random.one_in(30) {
-            sum = 0.0;
-        }
-    }
-    if random.one_in(6) {
-        // Sums that come back to zero.
-        for i in (1..n).rev() {
-            let difference = (format.round)(values[i] - values[i - 1]);
-            if difference.is_finite() {
-                values[i] = difference;
-            }
-        }
-    }
-    values
-}
-
-/// Numbers as they occur, by kind.
-pub fn ordinary(random: &mut Random, n: usize, format: Format) -> Vec<f64> {
-    let normal = |random: &mut Random| (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
-    let kind = random.below(9);
-    let mut last = 0.0;
-    (0..n)
-        .map(|i| {
-            let x = match kind {
-                0 => random.unit(),
-                1 => normal(random),
-                2 => (i as f64 * 0.01).sin(),
-                3 => {
-                    let before = std::mem::replace(&mut last, normal(random));
-                    last - before
-                }
-                4 => 0.0,
-                5 => random.below(100) as f64,
-                6 => random.below(100_000) as f64 / 100.0,
-                7 => normal(random) * 10f64.powi(random.below(60) as i32 - 30),
-                _ => -(random.unit().max(1e-9)).ln(),
-            };
-            (format.round)(x)
-        })
-        .collect()
-}
 
 /// An element type that tests can make and compare.
 pub trait Subject: Copy + 'static {
@@ -467,7 +255,7 @@ line_tests! {
 
 /// Groups by themselves, with none of the caution of a line: from every place where a binade is there,
 /// as many as succeed; then on by one group's elements. Returns how many groups succeeded and failed.
-fn bare_groups<S: Set, T: Subject + Parts, const EXCLUSIVE: bool>(
+fn bare_groups<S: Set, T: Subject + Chained, const EXCLUSIVE: bool>(
     random: &mut Random,
     n: usize,
     seed: u64,
@@ -535,7 +323,7 @@ where
 }
 
 /// [`bare_groups`] until `elements` have been offered.
-fn many_bare_groups<T: Subject + Parts>(elements: usize)
+fn many_bare_groups<T: Subject + Chained>(elements: usize)
 where
     Ymm<Avx512, T>: Vector<T = T>,
     Ymm<Avx2, T>: Vector<T = T>,
@@ -597,49 +385,164 @@ fn long_bare_groups() {
     many_bare_groups::<Complex<f32>>(30_000_000);
 }
 
-/// A line that is stored past the caches, where the output allows it: its bits, and nothing beside it.
-fn streamed_line<S: Set, T: Subject + Parts, const EXCLUSIVE: bool>(seed: u64)
+/// A line as one of each size would be done: its bits, and nothing beside it.
+fn sized_line<S: Set, T: Subject + Chained, const EXCLUSIVE: bool>(seed: u64) -> usize
 where
     Ymm<S, T>: Vector<T = T>,
     Sum: Combine<T>,
 {
-    let mut random = Random::new(seed);
-    // One binade for long enough, and then others.
-    let n = 9000 + random.below(6000);
-    let mut x: Vec<T> = (0..n)
-        .map(|_| T::make(&[random.unit(), random.unit()]))
-        .collect();
-    x[0] = T::make(&[5000.0, 5000.0]);
-    x[n / 2] = T::make(&[-9000.0, 9000.0]);
+    let mut random = Random::new(seed ^ 0x517e);
+    let size = [Size::Cached, Size::Plain, Size::Streamed][random.below(3)];
+    let n = 500 + random.below(11_000);
+    let mut x: Vec<T> = if random.one_in(2) {
+        series(&mut random, n)
+    } else {
+        // One binade for long, and then another one.
+        let part = |_| T::make(&[random.unit(), random.unit()]);
+        let mut x: Vec<T> = (0..n).map(part).collect();
+        x[0] = T::make(&[5000.0, 5000.0]);
+        x[n / 2] = T::make(&[-9000.0, 9000.0]);
+        x
+    };
+    let carry = random.one_in(3).then(|| series::<T>(&mut random, 1)[0]);
+    let in_place = size != Size::Streamed && random.one_in(2);
+    let shift = random.below(64);
     let mut expected = vec![T::ZERO; n + 64];
     let mut got = expected.clone();
-    let shift = random.below(64);
+    if in_place {
+        got[shift..][..n].copy_from_slice(&x);
+        expected[shift..][..n].copy_from_slice(&x);
+    }
     // SAFETY: there is room for n elements from the shift on; the instruction set is there (callers).
     unsafe {
         let out = expected.as_mut_ptr().add(shift);
-        kernels::along::line::<Plain<Sum, T>, EXCLUSIVE>(x.as_ptr(), out, n, None);
+        kernels::along::line::<Plain<Sum, T>, EXCLUSIVE>(x.as_mut_ptr(), out, n, carry);
         let out = got.as_mut_ptr().add(shift);
-        super::line::line::<Ymm<S, T>, EXCLUSIVE>(x.as_ptr(), out, n, None, true);
+        let source = if in_place {
+            out.cast_const()
+        } else {
+            x.as_ptr()
+        };
+        super::line::line::<Ymm<S, T>, EXCLUSIVE>(source, out, n, carry, size);
     }
-    let same = |(a, b): (&T, &T)| a.bits() == b.bits();
-    assert!(expected.iter().zip(&got).all(same), "seed {seed}");
+    let wrong = (0..n + 64).find(|&i| expected[i].bits() != got[i].bits());
+    assert_eq!(wrong, None, "seed {seed} {size:?} in place: {in_place}");
+    n
+}
+
+/// [`sized_line`] for as many elements per type and instruction set.
+fn sized_lines(elements: usize) {
+    for isa in available() {
+        let mut done = 0;
+        let mut seed = 0;
+        while done < 4 * elements {
+            done += if isa == Isa::Avx512 {
+                sized_line::<Avx512, f64, false>(seed)
+                    + sized_line::<Avx512, f64, true>(seed + 1)
+                    + sized_line::<Avx512, f32, true>(seed)
+                    + sized_line::<Avx512, f32, false>(seed + 1)
+                    + sized_line::<Avx512, Complex<f64>, true>(seed)
+                    + sized_line::<Avx512, Complex<f32>, false>(seed + 1)
+            } else {
+                sized_line::<Avx2, f64, true>(seed)
+                    + sized_line::<Avx2, f64, false>(seed + 1)
+                    + sized_line::<Avx2, f32, false>(seed)
+                    + sized_line::<Avx2, f32, true>(seed + 1)
+                    + sized_line::<Avx2, Complex<f64>, false>(seed)
+                    + sized_line::<Avx2, Complex<f32>, true>(seed + 1)
+            };
+            seed += 1;
+        }
+        println!("{isa:?}: {done} elements");
+    }
 }
 
 #[test]
-fn lines_stored_past_the_caches_are_added_one_by_one() {
+fn lines_of_every_size_are_added_one_by_one() {
+    sized_lines(SHORT_RUN);
+}
+
+#[test]
+#[ignore = "long: more than 10^8 elements per type"]
+fn long_lines_of_every_size() {
+    sized_lines(LONG_RUN);
+}
+
+/// Blocks of guessed chains by themselves, on whatever data.
+fn bare_chains<S: Set, const LEN: usize, const EXCLUSIVE: bool>(seed: u64) -> (usize, Course) {
+    let mut random = Random::new(seed ^ 0xc4a1);
+    let block = 8 * LEN;
+    let blocks = 1 + random.below(6);
+    let n = blocks * block + random.below(50);
+    let x = series::<f64>(&mut random, n);
+    let carry = series::<f64>(&mut random, 1)[0];
+    let in_place = random.one_in(2);
+    let mut out = x.clone();
+    // SAFETY: the blocks lie within the vectors; the instruction set is there (callers).
+    let outcome = unsafe {
+        S::chains::<LEN, EXCLUSIVE>(&Stretch {
+            x: if in_place { out.as_ptr() } else { x.as_ptr() },
+            out: out.as_mut_ptr(),
+            groups: blocks,
+            carry,
+            stream: false,
+        })
+    };
+    let mut sum = carry;
+    for i in 0..n {
+        let before = sum;
+        let expected = if i < outcome.done * block {
+            sum += x[i];
+            if EXCLUSIVE { before } else { sum }
+        } else {
+            x[i]
+        };
+        let same = out[i].bits() == expected.bits();
+        assert!(same, "seed {seed} LEN {LEN} at {i} in place: {in_place}");
+    }
+    assert_eq!(sum.bits(), outcome.carry.bits(), "seed {seed} LEN {LEN}");
+    (n, outcome.course)
+}
+
+fn many_bare_chains<S: Set>(elements: usize) {
+    let mut done = 0;
+    let mut seed = 0;
+    let mut courses = [0; 4];
+    while done < elements {
+        for (n, course) in [
+            bare_chains::<S, 80, false>(seed),
+            bare_chains::<S, 80, true>(seed),
+            bare_chains::<S, 32, false>(seed),
+            bare_chains::<S, 32, true>(seed),
+            bare_chains::<S, 16, false>(seed),
+            bare_chains::<S, 16, true>(seed),
+        ] {
+            done += n;
+            courses[course as usize] += 1;
+        }
+        seed += 1;
+    }
+    println!("{done} elements; exact, smooth, repaired, given up: {courses:?}");
+    assert!(courses.iter().all(|&count| count > 0), "{courses:?}");
+}
+
+#[test]
+fn guessed_chains_are_added_one_by_one() {
     for isa in available() {
-        for seed in 0..40 {
-            if isa == Isa::Avx512 {
-                streamed_line::<Avx512, f64, false>(seed);
-                streamed_line::<Avx512, f32, true>(seed);
-                streamed_line::<Avx512, Complex<f64>, true>(seed);
-                streamed_line::<Avx512, Complex<f32>, false>(seed);
-            } else {
-                streamed_line::<Avx2, f64, true>(seed);
-                streamed_line::<Avx2, f32, false>(seed);
-                streamed_line::<Avx2, Complex<f64>, false>(seed);
-                streamed_line::<Avx2, Complex<f32>, true>(seed);
-            }
+        match isa {
+            Isa::Avx512 => many_bare_chains::<Avx512>(SHORT_RUN),
+            _ => many_bare_chains::<Avx2>(SHORT_RUN),
+        }
+    }
+}
+
+#[test]
+#[ignore = "long: more than 10^8 elements"]
+fn long_guessed_chains() {
+    for isa in available() {
+        match isa {
+            Isa::Avx512 => many_bare_chains::<Avx512>(LONG_RUN),
+            _ => many_bare_chains::<Avx2>(LONG_RUN),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of 512 bits are no faster on Zen 4, which takes two passes for them, nor on processors that lower
 //! their clock for them.
 
+use super::chains::{self, Outcome, ROWS};
 use super::groups::{self, Parts, Real, VECTORS, Vector};
 use super::line::{Method, Stretch};
 use crate::accumulate::Plain;
@@ -28,6 +29,20 @@ pub trait Set: 'static {
     unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
         stretch: &Stretch<V::T>,
     ) -> (usize, V::T);
+    /// [`chains::repair`]: part of the loop that calls it where registers suffice (10 % faster), else
+    /// apart from it (30 % faster).
+    unsafe fn repair(
+        row: &chains::Row,
+        at: usize,
+        before: __m256d,
+        q: &mut [__m256d; chains::VECTORS],
+        shift: &mut __m256d,
+        repairs: &mut usize,
+    ) -> bool;
+    /// [`chains::run`], compiled for this instruction set.
+    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
+        stretch: &Stretch<f64>,
+    ) -> Outcome<f64>;
 }
 
 /// AVX-512 F, VL, DQ and BW.
@@ -92,6 +107,34 @@ impl Set for Avx512 {
         // SAFETY: this function's.
         unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
     }
+
+    #[inline]
+    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
+        stretch: &Stretch<f64>,
+    ) -> Outcome<f64> {
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
+            stretch: &Stretch<f64>,
+        ) -> Outcome<f64> {
+            // SAFETY: this function's.
+            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+        }
+        // SAFETY: this function's.
+        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+    }
+
+    #[inline(always)]
+    unsafe fn repair(
+        row: &chains::Row,
+        at: usize,
+        before: __m256d,
+        q: &mut [__m256d; chains::VECTORS],
+        shift: &mut __m256d,
+        repairs: &mut usize,
+    ) -> bool {
+        // SAFETY: this function's.
+        unsafe { chains::repair::<Self>(row, at, before, q, shift, repairs) }
+    }
 }
 
 impl Set for Avx2 {
@@ -128,12 +171,94 @@ impl Set for Avx2 {
         // SAFETY: this function's.
         unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
     }
+
+    #[inline]
+    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
+        stretch: &Stretch<f64>,
+    ) -> Outcome<f64> {
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
+            stretch: &Stretch<f64>,
+        ) -> Outcome<f64> {
+            // SAFETY: this function's.
+            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+        }
+        // SAFETY: this function's.
+        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+    }
+
+    #[inline(always)]
+    unsafe fn repair(
+        row: &chains::Row,
+        at: usize,
+        before: __m256d,
+        q: &mut [__m256d; chains::VECTORS],
+        shift: &mut __m256d,
+        repairs: &mut usize,
+    ) -> bool {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn repair<S: Set>(
+            row: &chains::Row,
+            at: usize,
+            before: __m256d,
+            q: &mut [__m256d; chains::VECTORS],
+            shift: &mut __m256d,
+            repairs: &mut usize,
+        ) -> bool {
+            // SAFETY: this function's.
+            unsafe { chains::repair::<S>(row, at, before, q, shift, repairs) }
+        }
+        // SAFETY: this function's.
+        unsafe { repair::<Self>(row, at, before, q, shift, repairs) }
+    }
 }
 
 /// 256 bits of elements `T` under an instruction set.
 pub struct Ymm<S, T>(PhantomData<(S, T)>);
 
-impl<S: Set, T: Parts> Method for Ymm<S, T>
+/// An element that may have guessed chains.
+pub trait Chained: Parts {
+    /// As [`Method::BLOCKS`].
+    const BLOCKS: &[usize] = &[];
+
+    /// As [`Method::chains`].
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
+        _size: usize,
+        stretch: &Stretch<Self>,
+    ) -> Outcome<Self> {
+        Outcome::none(stretch.carry)
+    }
+}
+
+impl Chained for f32 {}
+impl Chained for Complex<f32> {}
+impl Chained for Complex<f64> {}
+
+impl Chained for f64 {
+    const BLOCKS: &[usize] = &[ROWS * 80, ROWS * 32, ROWS * 16];
+
+    #[inline(always)]
+    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
+        size: usize,
+        stretch: &Stretch<f64>,
+    ) -> Outcome<f64> {
+        // SAFETY: this function's.
+        unsafe {
+            match size {
+                0 => S::chains::<80, EXCLUSIVE>(stretch),
+                1 => S::chains::<32, EXCLUSIVE>(stretch),
+                _ => S::chains::<16, EXCLUSIVE>(stretch),
+            }
+        }
+    }
+}
+
+impl<S: Set, T: Chained> Method for Ymm<S, T>
 where
     Ymm<S, T>: Vector<T = T>,
     Sum: Combine<T>,
@@ -141,7 +266,10 @@ where
     type T = T;
     const ZERO: T = T::ZERO;
     const GROUP: usize = VECTORS * Self::LANES;
+    // With two elements to a vector a failure costs more of them.
+    const SHORT: usize = if Self::LANES == 2 { 1024 } else { 512 };
     const STREAMS: bool = true;
+    const BLOCKS: &[usize] = T::BLOCKS;
 
     #[inline(always)]
     fn ready(sum: T) -> bool {
@@ -149,8 +277,8 @@ where
     }
 
     #[inline(always)]
-    fn stays(sum: T, origin: T, taken: usize) -> bool {
-        sum.all(origin, |sum, origin| sum.stays(origin, taken, Self::GROUP))
+    fn stays(sum: T, origin: T, taken: usize, steps: usize) -> bool {
+        sum.all(origin, |sum, origin| sum.stays(origin, taken, steps))
     }
 
     #[inline(always)]
@@ -175,6 +303,12 @@ where
                 S::run::<Self, EXCLUSIVE, true>(stretch)
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn chains<const EXCLUSIVE: bool>(size: usize, stretch: &Stretch<T>) -> Outcome<T> {
+        // SAFETY: this function's.
+        unsafe { T::chains::<S, EXCLUSIVE>(size, stretch) }
     }
 }
 
