@@ -24,7 +24,7 @@ pub mod exact;
 mod tests;
 
 pub use product::Product;
-pub use sum::Sums;
+pub use sum::{Sums, Triple};
 
 use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
 use crate::op::{Prod, Sum};
@@ -143,10 +143,9 @@ fn widened(pair: Pair<f32>) -> Pair<f64> {
     .normalised()
 }
 
-/// A normalised pair of doubles as a pair of floats.
+/// A pair of doubles as a pair of floats, with this value for what is shown.
 #[inline(always)]
-fn narrowed(pair: Pair<f64>) -> Pair<f32> {
-    let value = pair.value as f32;
+fn narrowed(pair: Pair<f64>, value: f32) -> Pair<f32> {
     if !value.is_finite() {
         return Pair::exact(value);
     }

@@ -290,7 +290,7 @@ fn first_piece(plan: &Plan, place: &Place, piece: usize) -> usize {
     let size = plan.dtypes[2].size();
     let turned = plan.stream && plan.across && !plan.direct_out && plan.axis.out == size as isize;
     let ahead = plan.out.wrapping_offset(place.out).addr() % LINE;
-    if turned && piece * size > LINE && ahead.is_multiple_of(size) {
+    if turned && plan.kernel.grid == 1 && piece * size > LINE && ahead.is_multiple_of(size) {
         piece - ahead / size
     } else {
         piece

@@ -29,6 +29,8 @@ pub trait Ieee: Copy + PartialEq {
     fn finite(self) -> bool;
     /// The neighbour towards zero of a number that is not zero.
     fn toward_zero(self) -> Self;
+    /// Half the distance to that neighbour, with the sign of `like`; zero of zero.
+    fn half_place(self, like: Self) -> Self;
 }
 
 macro_rules! ieee {
@@ -50,6 +52,13 @@ macro_rules! ieee {
             #[inline(always)]
             fn toward_zero(self) -> $t {
                 <$t>::from_bits(self.to_bits() - 1)
+            }
+            #[inline(always)]
+            fn half_place(self, like: $t) -> $t {
+                if self == 0.0 {
+                    return 0.0;
+                }
+                ((self - self.toward_zero()) * 0.5).copysign(like)
             }
         }
     )* };
@@ -122,16 +131,24 @@ impl<F: Ieee> Pair<F> {
 }
 
 impl<F: Ieee> Pair<F> {
-    /// A carry whose error was rounded by itself: among denormals that may have made it half a place of
-    /// the value, and the pair would stand for the value's neighbour.
+    /// A carry that stands for its value when it is normalised. The error may be too large for that where
+    /// it was rounded to a denormal, or where the value was found in another way than the error: then it
+    /// is cut off at half a place.
     #[inline(always)]
     pub fn carried(self) -> Self {
-        if self.value.add(self.error) == self.value {
+        let stands = |error: F| self.value.add(error) == self.value;
+        if stands(self.error) {
             return self;
         }
+        let half = self.value.half_place(self.error);
+        let error = if stands(half) {
+            half
+        } else {
+            half.toward_zero()
+        };
         Pair {
             value: self.value,
-            error: self.error.toward_zero(),
+            error,
         }
     }
 }

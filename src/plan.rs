@@ -653,6 +653,8 @@ impl<'d> Plan<'d> {
         let grid = self.kernel.grid;
         debug_assert!(TILE.is_multiple_of(grid));
         let most = ACCUMULATORS / self.kernel.acc_size;
+        // The kernel's grid, from below if that is not zero.
+        let on_grid = |piece: usize| (piece - piece % grid).max(grid);
         let n = axis.extent.max(1);
         let direct = self.direct_x && self.direct_out;
         // Elements of a block that goes through tiles.
@@ -665,13 +667,13 @@ impl<'d> Plan<'d> {
             (false, true) => ((UNIT / n).max(ROWS), n),
             // Whole cache lines on the side that lies along the axis.
             (true, false) if out_turned => {
-                let piece = (TURNED_BYTES / sizes[2]).max(1);
+                let piece = on_grid((TURNED_BYTES / sizes[2]).max(1));
                 let group = even_share(line.extent, area / piece, 64 / sizes[0].min(64));
-                (group, area / group)
+                (group, on_grid(area / group))
             }
             (true, false) => {
-                let group = even_share(line.extent, area / 8, 64 / sizes[1].min(64));
-                (group, area / group)
+                let group = even_share(line.extent, area / on_grid(8), 64 / sizes[1].min(64));
+                (group, on_grid(area / group))
             }
             (false, false) if line.extent == 1 || !flat => (1, TILE),
             (false, false) => {

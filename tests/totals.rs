@@ -285,3 +285,81 @@ fn buffers_of_combine_are_identical_or_apart() {
     assert_eq!(run(0, 3, 4), "CUM_ERR_OPTIONS");
     assert_eq!(run(4, 8, 2), "CUM_ERR_OPTIONS");
 }
+
+/// An output that lies across must not change how operations are grouped.
+#[test]
+fn totals_have_the_bits_of_the_scans_carries_whatever_the_layout_of_the_output() {
+    let (rows, columns) = (700usize, 5usize);
+    let mut state = 9u64;
+    let x: Vec<f64> = (0..rows * columns)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            let exponent = (state >> 40) % 60;
+            ((state >> 11) as f64 - 2f64.powi(52)) * 2f64.powi(exponent as i32 - 80)
+        })
+        .collect();
+    let shape = [rows as i64, columns as i64];
+    for axis in [0, 1] {
+        let lines = if axis == 0 { columns } else { rows };
+        let mut options = default_options();
+        options.mode = ffi::CUM_COMPENSATED;
+        let mut totals = vec![[0.0f64; 2]; lines];
+        // SAFETY: arrays as the shapes and lengths say.
+        let status = unsafe {
+            ffi::cum_reduce(
+                ffi::CUM_SUM,
+                2,
+                shape.as_ptr(),
+                axis,
+                x.as_ptr().cast(),
+                ffi::CUM_F64,
+                std::ptr::null(),
+                ffi::CUM_F64,
+                totals.as_mut_ptr().cast(),
+                lines,
+                &options,
+            )
+        };
+        assert_eq!(status, ffi::CUM_OK);
+        for strides in [[columns as i64 * 8, 8], [8, rows as i64 * 8]] {
+            for flags in [0, ffi::CUM_EXCLUSIVE] {
+                let mut carries = vec![[0.0f64; 2]; lines];
+                let mut out = vec![0.0f64; rows * columns];
+                options.flags = flags;
+                options.carry_out = carries.as_mut_ptr().cast();
+                options.carry_out_len = lines;
+                // SAFETY: arrays as the shapes, strides and lengths say.
+                let status = unsafe {
+                    ffi::cum_scan(
+                        ffi::CUM_SUM,
+                        2,
+                        shape.as_ptr(),
+                        axis,
+                        x.as_ptr().cast(),
+                        ffi::CUM_F64,
+                        std::ptr::null(),
+                        out.as_mut_ptr().cast(),
+                        ffi::CUM_F64,
+                        strides.as_ptr(),
+                        &options,
+                    )
+                };
+                assert_eq!(status, ffi::CUM_OK);
+                for (line, (total, carry)) in totals.iter().zip(&carries).enumerate() {
+                    let [row, column] = if axis == 0 {
+                        [rows - 1, line]
+                    } else {
+                        [line, columns - 1]
+                    };
+                    let last = row as i64 * strides[0] / 8 + column as i64 * strides[1] / 8;
+                    if flags == 0 {
+                        assert_eq!(carry[0].to_bits(), out[last as usize].to_bits());
+                    }
+                    assert_eq!(total.map(f64::to_bits), carry.map(f64::to_bits));
+                }
+            }
+        }
+    }
+}

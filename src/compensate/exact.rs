@@ -361,7 +361,7 @@ impl Random {
 }
 
 /// Kinds of data for sums that are finite throughout, in the range of f32: name, and element `i`.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "uniform",
     "signed",
     "wide",
@@ -372,6 +372,7 @@ pub const KINDS: [&str; 10] = [
     "integers",
     "rare large ones",
     "tiny",
+    "growing",
 ];
 
 /// `n` elements of a kind.
@@ -399,6 +400,7 @@ pub fn data(kind: &str, n: usize, random: &mut Random) -> Vec<f64> {
                 0 => random.wide(40, 44),
                 _ => 0.7 + 1e-9 * random.uniform(),
             },
+            "growing" => random.signed() * 2f64.powi((i % 480) as i32 / 4),
             "tiny" => random.signed() * 1e-40,
             _ => unreachable!("no such kind: {kind}"),
         };

@@ -92,7 +92,7 @@ impl Product for f32 {
 
     #[inline(always)]
     fn export(acc: Pair<f64>) -> Pair<f32> {
-        narrowed(acc)
+        narrowed(acc, Self::shown(acc))
     }
 }
 
@@ -333,9 +333,10 @@ impl Product for Complex<f32> {
 
     #[inline(always)]
     fn export(acc: Self::Acc) -> Self::Carry {
+        let shown = Self::shown(acc);
         whole(Complex {
-            re: narrowed(acc.re),
-            im: narrowed(acc.im),
+            re: narrowed(acc.re, shown.re),
+            im: narrowed(acc.im, shown.im),
         })
     }
 }

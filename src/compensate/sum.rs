@@ -6,16 +6,13 @@
 //!
 //! ```text
 //! high, e   = high + x   exactly          middle, f = middle + e   exactly          low += f
-//! high, middle = high + middle   exactly
 //! ```
 //!
-//! where only `low += f` rounds, by at most 2^-53 |low| <= 2^-160 n sum|x|: the allowance lasts for
-//! more than 2^34 steps, and for 2^8 times as many elements where the kernels take 256 at a time. A sum
-//! of f32 in two doubles loses 2^-106 a step as well, of an allowance of 2^-32.
-//!
-//! The last line may use the short form of the exact sum: if `high + x` is less than half of the old
-//! `high`, then it was exact (P. H. Sterbenz), is zero or at least half a last place of the old
-//! `high`, and `middle` is at most that; else `middle` is far below it.
+//! where each number waits for one addition of the step before. They are made a normal form again, each
+//! below half a last place of the one before, whenever `middle` exceeds 2^-48 `high`. Only `low += f`
+//! rounds: `f` is at most 2^-101 sum|x|, and n steps lose at most n^2 2^-155 sum|x|, so that the allowance
+//! lasts for more than 2^32 of them. A sum of f32 in two doubles loses 2^-106 a step, of an allowance of
+//! 2^-32.
 #![forbid(unsafe_code)]
 
 use super::{narrowed, parts, whole, widened};
@@ -38,8 +35,13 @@ pub trait Sums: Copy {
     fn merge(first: Self::Acc, second: Self::Acc) -> Self::Acc;
     /// A caller's carry.
     fn import(carry: Self::Carry) -> Self::Acc;
+    /// The carry for the caller, with this value for what is shown.
+    fn export_as(acc: Self::Acc, value: Self) -> Self::Carry;
     /// The carry for the caller.
-    fn export(acc: Self::Acc) -> Self::Carry;
+    #[inline(always)]
+    fn export(acc: Self::Acc) -> Self::Carry {
+        Self::export_as(acc, Self::shown(acc))
+    }
 }
 
 /// Two numbers whose exact sum is known, as a normalised pair if the first is a multiple of the last
@@ -53,7 +55,10 @@ fn renormalised(value: f64, error: f64) -> Pair<f64> {
     }
 }
 
-/// A sum of f64: `high` and `middle` are a normalised pair.
+/// How large `middle` may become beside `high`.
+const MIDDLE: f64 = 1.0 / (1u64 << 48) as f64;
+
+/// A sum of f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Triple {
     /// The sum to one precision,
@@ -86,17 +91,36 @@ impl Triple {
         }
     }
 
+    /// The sum of three numbers, in normal form if the second is not small.
+    #[inline(always)]
+    pub fn settled(high: f64, middle: f64, low: f64) -> Triple {
+        let sum = Triple { high, middle, low };
+        if middle.abs() > high.abs() * MIDDLE {
+            sum.normalised()
+        } else {
+            sum
+        }
+    }
+
+    /// The same sum with each part below half a last place of the one before.
+    #[inline(always)]
+    fn normalised(self) -> Triple {
+        let rest = two_sum(self.middle, self.low);
+        let pair = two_sum(self.high, rest.value);
+        let rest = two_sum(pair.error, rest.error);
+        Triple {
+            high: pair.value,
+            middle: rest.value,
+            low: rest.error,
+        }
+    }
+
     /// The sum with one more number, if all is finite.
     #[inline(always)]
     pub fn push(self, x: f64) -> Triple {
         let first = two_sum(self.high, x);
         let second = two_sum(self.middle, first.error);
-        let pair = renormalised(first.value, second.value);
-        Triple {
-            high: pair.value,
-            middle: pair.error,
-            low: self.low + second.error,
-        }
+        Triple::settled(first.value, second.value, self.low + second.error)
     }
 }
 
@@ -145,14 +169,15 @@ impl Sums for f64 {
     }
 
     #[inline(always)]
-    fn export(acc: Triple) -> Pair<f64> {
-        let value = acc.shown();
-        let rest = two_sum(acc.middle, acc.low);
-        if rest.value == 0.0 || !value.is_finite() {
+    fn export_as(acc: Triple, value: f64) -> Pair<f64> {
+        if !value.is_finite() {
             return Pair::exact(value);
         }
-        let error = two_sum(acc.high, rest.value).error + rest.error;
-        Pair { value, error }
+        let rest = two_sum(acc.middle, acc.low);
+        let first = two_sum(acc.high, -value);
+        let second = two_sum(first.value, rest.value);
+        let error = second.value + (second.error + first.error + rest.error);
+        Pair { value, error }.carried()
     }
 }
 
@@ -208,8 +233,8 @@ impl Sums for f32 {
     }
 
     #[inline(always)]
-    fn export(acc: Pair<f64>) -> Pair<f32> {
-        narrowed(acc)
+    fn export_as(acc: Pair<f64>, value: f32) -> Pair<f32> {
+        narrowed(acc, value)
     }
 }
 
@@ -252,10 +277,10 @@ macro_rules! complex_sums {
             }
 
             #[inline(always)]
-            fn export(acc: Self::Acc) -> Self::Carry {
+            fn export_as(acc: Self::Acc, value: Self) -> Self::Carry {
                 whole(Complex {
-                    re: <$f as Sums>::export(acc.re),
-                    im: <$f as Sums>::export(acc.im),
+                    re: <$f as Sums>::export_as(acc.re, value.re),
+                    im: <$f as Sums>::export_as(acc.im, value.im),
                 })
             }
         }

@@ -11,6 +11,7 @@
 mod across;
 mod along;
 mod check;
+mod compensated;
 mod lines;
 #[cfg(target_arch = "x86_64")]
 mod speculate;
@@ -270,16 +271,23 @@ macro_rules! integer_kernel {
     };
 }
 
-/// Sums and products of floats and complex numbers with their rounding errors.
+/// Products of floats and complex numbers with their rounding errors, and sums of 16-bit floats; those of
+/// others are in [`compensated`].
 macro_rules! compensated_kernel {
-    ($o:ident, $dtype:expr) => {
+    (Sum, $dtype:expr) => {
         match $dtype {
-            DType::F16 => family!(Compensated<$o, F16>),
-            DType::Bf16 => family!(Compensated<$o, Bf16>),
-            DType::F32 => family!(Compensated<$o, f32>),
-            DType::F64 => family!(Compensated<$o, f64>),
-            DType::C64 => family!(Compensated<$o, Complex<f32>>),
-            DType::C128 => family!(Compensated<$o, Complex<f64>>),
+            DType::F16 => family!(Compensated<Sum, F16>),
+            _ => family!(Compensated<Sum, Bf16>),
+        }
+    };
+    (Prod, $dtype:expr) => {
+        match $dtype {
+            DType::F16 => family!(Compensated<Prod, F16>),
+            DType::Bf16 => family!(Compensated<Prod, Bf16>),
+            DType::F32 => family!(Compensated<Prod, f32>),
+            DType::F64 => family!(Compensated<Prod, f64>),
+            DType::C64 => family!(Compensated<Prod, Complex<f32>>),
+            DType::C128 => family!(Compensated<Prod, Complex<f64>>),
             _ => None,
         }
     };
@@ -337,6 +345,11 @@ fn tuned(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    if mode == Mode::Compensated
+        && let Some(kernel) = compensated::kernel(isa, op, dtype)
+    {
+        return Some(kernel);
+    }
     #[cfg(target_arch = "x86_64")]
     if let Some(kernel) = speculate::kernel(isa, op, dtype, mode) {
         return Some(kernel);

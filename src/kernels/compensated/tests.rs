@@ -1,0 +1,502 @@
+//! The block kernels against each other on every instruction set, and against exact arithmetic.
+
+use super::*;
+use crate::accumulate::Compensated;
+use crate::compensate::exact::{F32, F64, KINDS, Random, SumCheck, data};
+use crate::elem::Elem;
+
+/// How a kernel is called.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    exclusive: bool,
+    in_place: bool,
+    /// Elements of a piece; 0 for the whole line.
+    piece: usize,
+    /// Bytes by which the arrays are off their alignment.
+    shift: usize,
+}
+
+const PLAIN: Call = Call {
+    exclusive: false,
+    in_place: false,
+    piece: 0,
+    shift: 0,
+};
+
+/// A line's results and carry, as bytes.
+fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> (Vec<T>, Vec<u8>) {
+    let size = size_of::<T>();
+    let bytes = size_of_val(x);
+    let mut input = vec![0u8; bytes + 64];
+    let mut output = vec![0xa5u8; bytes + 64];
+    let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
+    let acc = acc.as_mut_ptr().cast::<u8>();
+    let mut started = carry.is_some();
+    let mut carry_out = vec![0u8; kernel.carry_size];
+    let mut results = x.to_vec();
+    // SAFETY: both buffers hold the line, shifted; the accumulator is large enough.
+    unsafe {
+        let from = input.as_mut_ptr().add(call.shift);
+        std::ptr::copy_nonoverlapping(x.as_ptr().cast(), from, bytes);
+        let to = match call.in_place {
+            true => from,
+            false => output.as_mut_ptr().add(call.shift),
+        };
+        if let Some(carry) = carry {
+            (kernel.import)(carry.as_ptr(), acc);
+        }
+        let piece = if call.piece == 0 { x.len() } else { call.piece };
+        let mut at = 0;
+        while at < x.len() {
+            let len = piece.min(x.len() - at);
+            (kernel.along[call.exclusive as usize])(&Block {
+                x: from.add(at * size),
+                x_pitch: 0,
+                out: to.add(at * size),
+                out_pitch: 0,
+                len,
+                rows: 1,
+                acc,
+                started,
+            });
+            started = true;
+            at += len;
+        }
+        (kernel.export)(acc, started, carry_out.as_mut_ptr());
+        std::ptr::copy_nonoverlapping(to, results.as_mut_ptr().cast(), bytes);
+    }
+    if !call.in_place {
+        let around = output[..call.shift]
+            .iter()
+            .chain(&output[call.shift + bytes..]);
+        assert!(
+            around.copied().all(|byte| byte == 0xa5),
+            "wrote beside the line"
+        );
+    }
+    (results, carry_out)
+}
+
+/// The bits of a number, one NaN like another.
+trait Bits: Elem {
+    fn bits(self) -> u128;
+}
+macro_rules! bits {
+    ($($t:ty => |$x:ident| $bits:expr;)*) => { $(
+        impl Bits for $t {
+            fn bits(self) -> u128 {
+                let $x = self;
+                $bits
+            }
+        }
+    )* };
+}
+bits! {
+    f64 => |x| if x.is_nan() { u128::MAX } else { x.to_bits() as u128 };
+    f32 => |x| if x.is_nan() { u128::MAX } else { x.to_bits() as u128 };
+    Complex<f64> => |z| z.re.bits() << 64 | z.im.bits() & (u128::MAX >> 64);
+    Complex<f32> => |z| z.re.bits() << 64 | z.im.bits() & (u128::MAX >> 64);
+}
+
+fn all_bits<T: Bits>(x: &[T]) -> Vec<u128> {
+    x.iter().map(|x| x.bits()).collect()
+}
+
+/// Data with all that is special, as doubles; the ranges are those of the type.
+fn awkward(n: usize, random: &mut Random, greatest: i32, least: i32) -> Vec<f64> {
+    let kind = random.below(10);
+    let special = [
+        0.0,
+        -0.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        (2.0 - 2f64.powi(-20)) * 2f64.powi(greatest),
+        -(2.0 - 2f64.powi(-20)) * 2f64.powi(greatest),
+        2f64.powi(least),
+    ];
+    let signs = random.below(3);
+    let value = |i: usize, random: &mut Random| match kind {
+        0 => -0.0,
+        1 if i < n / 2 => -0.0,
+        2 => random.wide(least, greatest - 12),
+        3 => random.wide(greatest - 12, greatest),
+        4 => random.wide(least, least + 60),
+        5 if random.below(300) == 0 => special[random.below(special.len())],
+        6 => 0.0,
+        7 if random.below(8) > 0 => 0.0,
+        8 => (random.below(64) as f64) * 2f64.powi(random.below(40) as i32 - 20),
+        9 => random.wide(-60, 10),
+        _ => random.signed(),
+    };
+    (0..n)
+        .map(|i| {
+            let x = value(i, random);
+            if signs == 0 { x.abs() } else { x }
+        })
+        .collect()
+}
+
+fn everywhere() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.available())
+}
+
+/// Every way to call the kernels of a type gives the same bits.
+fn same_bits<T: Bits + std::fmt::Debug>(dtype: DType, make: impl Fn(&mut Random, usize) -> Vec<T>) {
+    let mut random = Random(dtype.size() as u64 + 40);
+    let kernel_of = |isa| kernel(isa, Op::Sum, dtype).expect("sums have block kernels");
+    let lengths = (1..150).chain([
+        255, 256, 257, 300, 511, 512, 513, 700, 1024, 1025, 2000, 5000,
+    ]);
+    for n in lengths.flat_map(|n| [n; 4]) {
+        let x = make(&mut random, n);
+        let reference = kernel_of(Isa::Scalar);
+        let start = make(&mut random, 2);
+        let (_, carry) = scan(reference, &start, None, PLAIN);
+        for carry in [None, Some(&carry[..])] {
+            let (expected, total) = scan(reference, &x, carry, PLAIN);
+            let expected = all_bits(&expected);
+            let mut shifted = expected.clone();
+            shifted.rotate_right(1);
+            for isa in everywhere() {
+                for variant in 0..16 {
+                    let call = Call {
+                        exclusive: variant & 1 != 0,
+                        in_place: variant & 2 != 0,
+                        piece: [0, 64, 640, 1024][variant / 4],
+                        shift: [0, 1, 8, 17][random.below(4)],
+                    };
+                    let (mut r, carry_out) = scan(kernel_of(isa), &x, carry, call);
+                    if call.exclusive {
+                        let mut before = vec![x[0]];
+                        // SAFETY: the accumulator and the result have room.
+                        unsafe {
+                            let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
+                            if let Some(carry) = carry {
+                                (reference.import)(carry.as_ptr(), acc.as_mut_ptr().cast());
+                            }
+                            let shown = before.as_mut_ptr().cast();
+                            (reference.show)(acc.as_ptr().cast(), carry.is_some(), shown);
+                        }
+                        assert_eq!(r[0].bits(), before[0].bits(), "{isa:?} {call:?}");
+                        r[0] = *r.last().unwrap_or(&x[0]);
+                        let (r, expected) = (all_bits(&r), &shifted);
+                        let wrong = (1..n).find(|&i| r[i] != expected[i]);
+                        assert_eq!(
+                            wrong,
+                            None,
+                            "{isa:?} {call:?} {n} {:?} {:?}",
+                            wrong.map(|i| &x[i.saturating_sub(2)..(i + 3).min(n)]),
+                            wrong.map(|i| (r[i], expected[i]))
+                        );
+                    } else {
+                        let wrong = (0..n).find(|&i| r[i].bits() != expected[i]);
+                        assert_eq!(
+                            wrong,
+                            None,
+                            "{isa:?} {call:?} {n} {:?} {:?}",
+                            wrong.map(|i| &x[i.saturating_sub(2)..(i + 3).min(n)]),
+                            wrong.map(|i| (r[i], expected[i]))
+                        );
+                    }
+                    let nan = r.iter().any(|r| r.is_nan()) || expected.contains(&u128::MAX);
+                    assert!(carry_out == total || nan, "{isa:?} {call:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_f64_have_the_same_bits_however_they_are_called() {
+    same_bits::<f64>(DType::F64, |random, n| awkward(n, random, 1023, -1074));
+}
+
+#[test]
+fn sums_of_f32_have_the_same_bits_however_they_are_called() {
+    same_bits::<f32>(DType::F32, |random, n| {
+        let x = awkward(n, random, 127, -149);
+        x.into_iter().map(|x| x as f32).collect()
+    });
+}
+
+#[test]
+fn sums_of_complex_numbers_have_the_same_bits_however_they_are_called() {
+    same_bits::<Complex<f64>>(DType::C128, |random, n| {
+        let (re, im) = (
+            awkward(n, random, 1023, -1074),
+            awkward(n, random, 1023, -1074),
+        );
+        let parts = re.into_iter().zip(im);
+        parts.map(|(re, im)| Complex { re, im }).collect()
+    });
+    same_bits::<Complex<f32>>(DType::C64, |random, n| {
+        let (re, im) = (awkward(n, random, 127, -149), awkward(n, random, 127, -149));
+        let parts = re.into_iter().zip(im);
+        parts
+            .map(|(re, im)| Complex {
+                re: re as f32,
+                im: im as f32,
+            })
+            .collect()
+    });
+}
+
+#[test]
+fn results_agree_with_the_scalar_accumulator_where_that_is_defined_by_the_sequential_step() {
+    // Signs of zeros, infinities and NaN: one element after the other.
+    let mut random = Random(77);
+    for _ in 0..2000 {
+        let n = 1 + random.below(600);
+        let x = awkward(n, &mut random, 1023, -1074);
+        let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
+        let scalar = &const { generic::<Compensated<Sum, f64>>() };
+        let (r, _) = scan(block, &x, None, PLAIN);
+        let (s, _) = scan(scalar, &x, None, PLAIN);
+        for (r, s) in r.into_iter().zip(s) {
+            let special = |x: f64| x == 0.0 || !x.is_finite();
+            if special(r) || special(s) {
+                assert_eq!(r.bits(), s.bits());
+            }
+        }
+    }
+}
+
+/// Checks a line of sums at every `stride`-th place.
+fn check_line(
+    x: &[f64],
+    r: impl Fn(usize) -> f64,
+    stride: usize,
+    check: &mut SumCheck,
+    what: &str,
+) -> f64 {
+    let mut worst: f64 = 0.0;
+    for (i, &x) in x.iter().enumerate() {
+        check.add(x);
+        if i % stride == 0 || i % 256 > 253 || i < 600 {
+            worst = worst.max(check.check(r(i), what));
+        }
+    }
+    worst
+}
+
+/// Kinds of data that have no cancellation to speak of.
+const EASY: [&str; 3] = ["uniform", "tenths", "integers"];
+
+fn bound_holds(n: usize, stride: usize) {
+    let mut random = Random(21);
+    for kind in KINDS {
+        let x = data(kind, n, &mut random);
+        let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
+        for kernel in [block, &const { generic::<Compensated<Sum, f64>>() }] {
+            let (r, _) = scan(kernel, &x, None, PLAIN);
+            let worst = check_line(&x, |i| r[i], stride, &mut SumCheck::new(F64), kind);
+            assert!(
+                !EASY.contains(&kind) || worst < 0.500_001,
+                "{kind}: {worst}"
+            );
+        }
+        let z: Vec<Complex<f64>> = x.iter().map(|&x| Complex { re: x, im: 1.0 - x }).collect();
+        let complex = super::kernel(Isa::best(None), Op::Sum, DType::C128).expect("as above");
+        let (r, _) = scan(complex, &z, None, PLAIN);
+        let im: Vec<f64> = z.iter().map(|z| z.im).collect();
+        check_line(&x, |i| r[i].re, stride, &mut SumCheck::new(F64), kind);
+        check_line(&im, |i| r[i].im, stride, &mut SumCheck::new(F64), kind);
+
+        let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
+        let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
+        let block = super::kernel(Isa::best(None), Op::Sum, DType::F32).expect("as above");
+        for kernel in [block, &const { generic::<Compensated<Sum, f32>>() }] {
+            let (r, _) = scan(kernel, &x, None, PLAIN);
+            let worst = check_line(
+                &wide,
+                |i| r[i] as f64,
+                stride,
+                &mut SumCheck::new(F32),
+                kind,
+            );
+            assert!(
+                !EASY.contains(&kind) || worst < 0.500_001,
+                "{kind}: {worst}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_bound_holds_on_data_of_every_kind() {
+    bound_holds(20_000, 7);
+    bound_holds(300_000, 997);
+}
+
+/// `cargo test --release -- --ignored long_lines`
+#[test]
+#[ignore = "long: about a minute"]
+fn the_bound_holds_on_long_lines() {
+    bound_holds(20_000_000, 99_991);
+}
+
+/// Large, then 254 equal numbers whose additions all round the same way, then large again: what is
+/// lost in one block must not add up over the blocks.
+#[test]
+fn losses_of_many_blocks_do_not_add_up() {
+    let n = 1 << 20;
+    let third = 1.0 / 3.0;
+    let x: Vec<f64> = (0..n)
+        .map(|i| match i {
+            0 => 2f64.powi(66),
+            _ if i == n - 1 => -(2f64.powi(66)),
+            _ => match i % 256 {
+                1 => 2f64.powi(44) * third,
+                255 => -(2f64.powi(44) * third),
+                _ => third,
+            },
+        })
+        .collect();
+    let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
+    let (r, _) = scan(block, &x, None, PLAIN);
+    check_line(&x, |i| r[i], 1009, &mut SumCheck::new(F64), "one sign");
+    let mut check = SumCheck::new(F64);
+    x.iter().for_each(|&x| check.add(x));
+    check.check(r[n - 1], "one sign, total");
+}
+
+/// Scanning down columns gives the bits of scanning each of them along.
+fn same_bits_across<T: Bits + std::fmt::Debug>(
+    dtype: DType,
+    make: impl Fn(&mut Random, usize) -> Vec<T>,
+) {
+    let mut random = Random(dtype.size() as u64 + 50);
+    let size = size_of::<T>();
+    for (rows, len) in [
+        (1, 40),
+        (63, 17),
+        (64, 16),
+        (65, 35),
+        (200, 9),
+        (700, 33),
+        (130, 3),
+    ] {
+        let lines: Vec<Vec<T>> = (0..len).map(|_| make(&mut random, rows)).collect();
+        let reference = kernel(Isa::Scalar, Op::Sum, dtype).expect("sums have block kernels");
+        let carries: Vec<Vec<u8>> = (0..len)
+            .map(|_| scan(reference, &make(&mut random, 2), None, PLAIN).1)
+            .collect();
+        for isa in everywhere() {
+            let kernel = kernel(isa, Op::Sum, dtype).expect("sums have block kernels");
+            for variant in 0..16 {
+                let exclusive = variant & 1 != 0;
+                let started = variant & 4 != 0;
+                let pitch = (len + 3) * size;
+                let mut x = vec![0u8; rows * pitch];
+                let mut apart = vec![0xa5u8; rows * pitch];
+                for (j, line) in lines.iter().enumerate() {
+                    for (i, element) in line.iter().enumerate() {
+                        let at = &mut x[i * pitch + j * size..][..size];
+                        // SAFETY: as many bytes.
+                        unsafe { at.as_mut_ptr().cast::<T>().write_unaligned(*element) };
+                    }
+                }
+                let from = x.as_mut_ptr();
+                let to = if variant & 2 != 0 {
+                    from
+                } else {
+                    apart.as_mut_ptr()
+                };
+                let mut acc = vec![0u128; len * super::super::LARGEST_ACCUMULATOR / 16];
+                let acc = acc.as_mut_ptr().cast::<u8>();
+                let piece = if variant & 8 != 0 { 64 } else { rows };
+                // SAFETY: arrays of rows and columns, and an accumulator for each column.
+                unsafe {
+                    for (j, carry) in carries.iter().enumerate().filter(|_| started) {
+                        (kernel.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
+                    }
+                    for top in (0..rows).step_by(piece) {
+                        (kernel.across[exclusive as usize])(&Block {
+                            x: from.add(top * pitch),
+                            x_pitch: pitch as isize,
+                            out: to.add(top * pitch),
+                            out_pitch: pitch as isize,
+                            len,
+                            rows: piece.min(rows - top),
+                            acc,
+                            started: started || top > 0,
+                        });
+                    }
+                    for (j, line) in lines.iter().enumerate() {
+                        let carry = started.then_some(&carries[j][..]);
+                        let call = Call { exclusive, ..PLAIN };
+                        let (expected, total) = scan(reference, line, carry, call);
+                        for (i, expected) in expected.into_iter().enumerate() {
+                            let r = to.add(i * pitch + j * size).cast::<T>().read_unaligned();
+                            let at = format!("{isa:?} {rows}x{len} {variant} at {i} of {j}");
+                            assert_eq!(r.bits(), expected.bits(), "{at}: {r:?} for {expected:?}");
+                        }
+                        let mut carry_out = vec![0u8; kernel.carry_size];
+                        (kernel.export)(acc.add(j * kernel.acc_size), true, carry_out.as_mut_ptr());
+                        let finite = !line.iter().any(|x| x.is_nan());
+                        assert!(
+                            carry_out == total || !finite || started,
+                            "{isa:?} {variant}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_down_columns_have_the_bits_of_sums_along() {
+    same_bits_across::<f64>(DType::F64, |random, n| awkward(n, random, 1023, -1074));
+    same_bits_across::<f32>(DType::F32, |random, n| {
+        let x = awkward(n, random, 127, -149);
+        x.into_iter().map(|x| x as f32).collect()
+    });
+    same_bits_across::<Complex<f64>>(DType::C128, |random, n| {
+        let (re, im) = (
+            awkward(n, random, 1023, -1074),
+            awkward(n, random, 1023, -1074),
+        );
+        let parts = re.into_iter().zip(im);
+        parts.map(|(re, im)| Complex { re, im }).collect()
+    });
+    same_bits_across::<Complex<f32>>(DType::C64, |random, n| {
+        let (re, im) = (awkward(n, random, 127, -149), awkward(n, random, 127, -149));
+        let parts = re.into_iter().zip(im);
+        parts
+            .map(|(re, im)| Complex {
+                re: re as f32,
+                im: im as f32,
+            })
+            .collect()
+    });
+}
+
+#[test]
+fn long_lines_may_be_cut_into_pieces() {
+    let n = (12 << 20) / 8;
+    let mut random = Random(5);
+    let x: Vec<f64> = (0..n + 7).map(|_| random.signed()).collect();
+    for isa in everywhere() {
+        let kernel = kernel(isa, Op::Sum, DType::F64).expect("sums have block kernels");
+        for exclusive in [false, true] {
+            for in_place in [false, true] {
+                let call = Call {
+                    exclusive,
+                    in_place,
+                    shift: 8 * random.below(8),
+                    ..PLAIN
+                };
+                let (whole, carry) = scan(kernel, &x, None, call);
+                let pieces = Call {
+                    piece: 1024,
+                    ..call
+                };
+                let (cut, cut_carry) = scan(kernel, &x, None, pieces);
+                assert!(all_bits(&whole) == all_bits(&cut), "{isa:?} {call:?}");
+                assert_eq!(carry, cut_carry);
+            }
+        }
+    }
+}
