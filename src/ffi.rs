@@ -19,7 +19,7 @@ use crate::dtype::DType;
 use crate::environment;
 use crate::kernels::{self, Mode, Overflow};
 use crate::op::Op;
-use crate::plan::{self, Carries, Dims, FLATTEN, Nan, Operand, Options, Plan, Request, ShortLine};
+use crate::plan::{self, Carries, FLATTEN, Nan, Operand, Options, Request, ShortLine};
 use crate::simd::Isa;
 use crate::status::{Error, Status};
 use crate::threads::{self, Callback};
@@ -28,6 +28,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The version of the header: major, minor and patch number.
 pub const CUM_VERSION_MAJOR: i32 = 0;
@@ -234,6 +235,10 @@ thread_local! {
     static LAST: UnsafeCell<[u8; SENTENCE]> = const { UnsafeCell::new([0; SENTENCE]) };
 }
 
+/// Whether a call has failed in this process: before that there is no sentence to clear, and a thread need
+/// not look for its own, which takes a tenth of a small call.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
 /// A sentence that is cut where the room ends.
 struct Sentence {
     bytes: [u8; SENTENCE],
@@ -271,8 +276,11 @@ fn guarded(message: Option<MessageBuffer>, work: impl FnOnce() -> Result<(), Err
 /// There is nothing to tell.
 #[inline]
 fn succeed(message: Option<MessageBuffer>) -> cum_status {
-    // SAFETY: the cell is this thread's, and nobody holds a reference into it.
-    LAST.with(|last| unsafe { (*last.get())[0] = 0 });
+    // A thread sees its own failures, and others' sentences are not its concern.
+    if FAILED.load(Ordering::Relaxed) {
+        // SAFETY: the cell is this thread's, and nobody holds a reference into it.
+        LAST.with(|last| unsafe { (*last.get())[0] = 0 });
+    }
     if let Some(buffer) = message {
         // SAFETY: the caller's buffer has at least one byte.
         unsafe { buffer.start.write(0) };
@@ -288,6 +296,7 @@ fn report(error: Error, message: Option<MessageBuffer>) -> cum_status {
     };
     // Writing to a Sentence does not fail: what does not fit is cut.
     let _ = write!(sentence, "{error}");
+    FAILED.store(true, Ordering::Relaxed);
     // SAFETY: the cell is this thread's, and nobody holds a reference into it.
     LAST.with(|last| unsafe { *last.get() = sentence.bytes });
     if let Some(buffer) = message {
@@ -301,11 +310,11 @@ fn report(error: Error, message: Option<MessageBuffer>) -> cum_status {
     error.status() as cum_status
 }
 
-/// Options as C gave them, and what they mean.
+/// What a caller's options mean.
+#[derive(Default)]
 struct Decoded {
     options: Options,
     dtype: Option<DType>,
-    raw: cum_options,
 }
 
 /// A caller's progress function.
@@ -340,11 +349,12 @@ unsafe fn message_of(options: *const cum_options) -> Option<MessageBuffer> {
     }
 }
 
-/// Reads and checks options.
+/// Options as C gave them, if there are any; their size is checked.
 ///
 /// # Safety
-/// As [`message_of`].
-unsafe fn decode(options: *const cum_options) -> Result<Option<Decoded>, Error> {
+/// As [`message_of`], for as long as the result is used.
+#[inline]
+unsafe fn given<'a>(options: *const cum_options) -> Result<Option<&'a cum_options>, Error> {
     if options.is_null() {
         return Ok(None);
     }
@@ -361,7 +371,12 @@ unsafe fn decode(options: *const cum_options) -> Result<Option<Decoded>, Error> 
         return Err(Error::OptionsSize { given, known });
     }
     // SAFETY: at least the known fields are there.
-    let raw = unsafe { *options };
+    Ok(Some(unsafe { &*options }))
+}
+
+/// Checks options.
+#[inline]
+fn decode(raw: &cum_options) -> Result<Decoded, Error> {
     let wrong = |field, value: i32| {
         Err(Error::OptionValue {
             field,
@@ -417,11 +432,7 @@ unsafe fn decode(options: *const cum_options) -> Result<Option<Decoded>, Error> 
         CUM_DTYPE_DEFAULT => None,
         code => Some(dtype_of("options.dtype", code)?),
     };
-    Ok(Some(Decoded {
-        options,
-        dtype,
-        raw,
-    }))
+    Ok(Decoded { options, dtype })
 }
 
 fn mode_of(code: i32) -> Option<Mode> {
@@ -485,22 +496,10 @@ unsafe fn short(op: Op, dtype: DType, x: *const u8, n: i64, out: *mut u8) -> boo
     catch_unwind(|| unsafe { threads::run_short(&line) }).is_ok()
 }
 
-/// Plans and carries out a request.
-///
-/// # Safety
-/// The memory that the request describes is what it says.
-#[inline(never)]
-unsafe fn execute(request: &Request, progress: Option<&mut dyn Callback>) -> Result<(), Error> {
-    let mut dims = Dims::default();
-    let plan = Plan::new(request, &mut dims)?;
-    // SAFETY: this function's.
-    unsafe { threads::run(&plan, progress) }
-}
-
 /// Carries out a request under the caller's options; tells where an overflow was.
 ///
 /// # Safety
-/// As [`execute`]; what the options point to is what they say.
+/// As [`threads::execute`]; what the options point to is what they say.
 unsafe fn execute_with(request: &Request, raw: Option<&cum_options>) -> Result<(), Error> {
     let mut progress = raw.and_then(|raw| {
         raw.progress.map(|function| CProgress {
@@ -512,7 +511,7 @@ unsafe fn execute_with(request: &Request, raw: Option<&cum_options>) -> Result<(
         .as_mut()
         .map(|progress| progress as &mut dyn Callback);
     // SAFETY: this function's.
-    let outcome = unsafe { execute(request, callback) };
+    let outcome = unsafe { threads::execute(request, callback) };
     if let (Err(Error::Overflow { line, index, .. }), Some(raw)) = (outcome, raw)
         && !raw.r#where.is_null()
     {
@@ -585,7 +584,11 @@ pub unsafe extern "C" fn cum_scan(
     let message = unsafe { message_of(options) };
     guarded(message, || {
         // SAFETY: as above.
-        let decoded = unsafe { decode(options)? };
+        let raw = unsafe { given(options)? };
+        let decoded = match raw {
+            Some(raw) => decode(raw)?,
+            None => Decoded::default(),
+        };
         let op = op_of(op)?;
         let x_dtype = dtype_of("x_dtype", x_dtype)?;
         let out_dtype = dtype_of("out_dtype", out_dtype)?;
@@ -601,10 +604,7 @@ pub unsafe extern "C" fn cum_scan(
         };
         let request = Request {
             op,
-            dtype: decoded
-                .as_ref()
-                .and_then(|decoded| decoded.dtype)
-                .unwrap_or(out_dtype),
+            dtype: decoded.dtype.unwrap_or(out_dtype),
             shape,
             axis,
             x: Operand {
@@ -617,12 +617,10 @@ pub unsafe extern "C" fn cum_scan(
                 dtype: out_dtype,
                 strides: out_strides,
             }),
-            options: decoded
-                .as_ref()
-                .map_or(Options::default(), |decoded| decoded.options),
+            options: decoded.options,
         };
         // SAFETY: as above.
-        unsafe { execute_with(&request, decoded.as_ref().map(|decoded| &decoded.raw)) }
+        unsafe { execute_with(&request, raw) }
     })
 }
 
@@ -664,10 +662,10 @@ pub unsafe extern "C" fn cum_reduce(
     let message = unsafe { message_of(options) };
     guarded(message, || {
         // SAFETY: as above.
-        let decoded = unsafe { decode(options)? };
+        let raw = unsafe { given(options)? };
         let mut options = Options::default();
-        if let Some(decoded) = &decoded {
-            let raw = &decoded.raw;
+        if let Some(raw) = raw {
+            let decoded = decode(raw)?;
             if raw.dtype != 0 || !raw.carry_out.is_null() || !raw.r#where.is_null() {
                 let sentence = "options.dtype, carry_out and where have no part in cum_reduce";
                 return Err(Error::Options(sentence));
@@ -697,7 +695,7 @@ pub unsafe extern "C" fn cum_reduce(
         if totals.is_null() && lines > 0 {
             return Err(Error::NullPointer { what: "totals" });
         }
-        let size = cum_carry_size(dtype.code(), decoded.as_ref().map_or(0, |d| d.raw.mode));
+        let size = cum_carry_size(dtype.code(), raw.map_or(CUM_SEQUENTIAL, |raw| raw.mode));
         let range = |start: usize, len: usize| {
             len.checked_mul(size)
                 .and_then(|bytes| Range::new(start, bytes))
@@ -731,7 +729,7 @@ pub unsafe extern "C" fn cum_reduce(
             options,
         };
         // SAFETY: as above.
-        unsafe { execute_with(&request, decoded.as_ref().map(|decoded| &decoded.raw)) }
+        unsafe { execute_with(&request, raw) }
     })
 }
 

@@ -11,8 +11,12 @@
 //! unit:   carries out <- accumulators
 //! ```
 
-use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels, TILE};
-use crate::plan::{ACCUMULATORS, Dim, Plan, ShortLine};
+mod small;
+
+pub use small::{run_short, run_small};
+
+use crate::kernels::{Block, Kernel, LARGEST_ACCUMULATOR, Lines, Panels, Run, TILE};
+use crate::plan::{ACCUMULATORS, Dim, Plan, TILE_BYTES};
 use crate::simd::Isa;
 use crate::status::{Error, OverflowIn};
 use crate::tile::{self, Move, Rewrite};
@@ -21,25 +25,56 @@ use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
 use std::mem::MaybeUninit;
 
-/// Room for the accumulators of a unit and for its tiles.
-#[repr(align(64))]
+/// Where the accumulators of a unit and its tiles are.
 pub struct Scratch {
-    accumulators: MaybeUninit<[u8; ACCUMULATORS]>,
-    raw: MaybeUninit<[u128; TILE]>,
-    x: MaybeUninit<[u128; TILE]>,
-    out: MaybeUninit<[u128; TILE]>,
+    accumulators: *mut u8,
+    raw: *mut u8,
+    x: *mut u8,
+    out: *mut u8,
 }
 
-impl Scratch {
-    /// Room, as yet without content.
+/// Room for accumulators of `A` bytes in all and for tiles of `T` bytes each, as yet without content.
+#[repr(align(64))]
+struct Room<const A: usize, const T: usize> {
+    accumulators: MaybeUninit<[u8; A]>,
+    tiles: [MaybeUninit<[u8; T]>; 3],
+}
+
+impl<const A: usize, const T: usize> Room<A, T> {
     #[inline]
-    pub fn new() -> Scratch {
+    fn scratch(&mut self) -> Scratch {
+        let [raw, x, out] = &mut self.tiles;
         Scratch {
-            accumulators: MaybeUninit::uninit(),
-            raw: MaybeUninit::uninit(),
-            x: MaybeUninit::uninit(),
-            out: MaybeUninit::uninit(),
+            accumulators: self.accumulators.as_mut_ptr().cast(),
+            raw: raw.as_mut_ptr().cast(),
+            x: x.as_mut_ptr().cast(),
+            out: out.as_mut_ptr().cast(),
         }
+    }
+
+    /// Kept out of its caller, whose frame it would enlarge.
+    #[inline(never)]
+    fn lend<R>(then: impl FnOnce(&mut Scratch) -> R) -> R {
+        let mut room = MaybeUninit::<Self>::uninit();
+        // SAFETY: a room has no content that could be wrong.
+        let room = unsafe { room.assume_init_mut() };
+        then(&mut room.scratch())
+    }
+}
+
+/// Elements and lines of a plan that needs but little room: of 64 KiB, each page of the stack would be
+/// touched first, and the first-level cache holds little else of what is that far apart.
+const LITTLE: u64 = 64;
+
+/// Calls `then` with room for the units of a plan.
+#[inline]
+pub fn with_scratch<R>(plan: &Plan, then: impl FnOnce(&mut Scratch) -> R) -> R {
+    const LITTLE_TILE: usize = LITTLE as usize * size_of::<u128>();
+    const LITTLE_ACCUMULATORS: usize = LITTLE as usize * LARGEST_ACCUMULATOR;
+    if plan.elements() <= LITTLE && plan.lines as u64 <= LITTLE {
+        Room::<LITTLE_ACCUMULATORS, LITTLE_TILE>::lend(then)
+    } else {
+        Room::<ACCUMULATORS, TILE_BYTES>::lend(then)
     }
 }
 
@@ -104,6 +139,17 @@ impl Place {
 
 /// The place of a unit.
 fn place(plan: &Plan, unit: usize) -> Place {
+    if unit == 0 {
+        // Small scans have no other, and divisions take long.
+        let panels = plan.outer.first().map_or(1, |dim| dim.extent);
+        return Place {
+            x: plan.x,
+            out: 0,
+            line: 0,
+            lines: plan.group.min(plan.line.extent),
+            panels: panels.min(plan.panels),
+        };
+    }
     let (groups, runs) = counts(plan);
     let (mut rest, start) = (unit / groups, unit % groups * plan.group);
     let (mut x, mut out) = (start as isize * plan.line.x, start as isize * plan.line.out);
@@ -131,27 +177,6 @@ fn place(plan: &Plan, unit: usize) -> Place {
         lines: plan.group.min(plan.line.extent - start),
         panels,
     }
-}
-
-/// Does a short line.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements, and nobody else writes them.
-#[inline]
-pub unsafe fn run_short(line: &ShortLine) {
-    let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
-    let block = Block {
-        x: line.x,
-        x_pitch: 0,
-        out: line.out,
-        out_pitch: 0,
-        len: line.n,
-        rows: 1,
-        acc: acc.as_mut_ptr().cast(),
-        started: false,
-    };
-    // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
-    unsafe { (line.kernel.along[0])(&block) }
 }
 
 /// Reads the carries of a group of lines.
@@ -227,7 +252,7 @@ pub unsafe fn run_unit(
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
     let place = place(plan, unit);
-    let acc = scratch.accumulators.as_mut_ptr().cast::<u8>();
+    let acc = scratch.accumulators;
     let started = plan.carry_in.is_some();
     let n = plan.axis.extent;
     let mut piece = plan.piece;
@@ -319,27 +344,42 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         out: outer.out,
     };
     // SAFETY: 1 to 3 of the plan.
-    unsafe { scan_across(plan, &block, panels, plan.stream) }
+    unsafe {
+        scan_across(
+            plan.kernel,
+            plan.many,
+            plan.form,
+            &block,
+            panels,
+            plan.stream,
+        )
+    }
 }
 
 /// Scans a block across, and its repetitions.
 ///
 /// # Safety
 /// As [`crate::kernels::Across`].
-unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) {
-    let acc_size = plan.kernel.acc_size;
+unsafe fn scan_across(
+    kernel: &Kernel,
+    many: Option<&Lines>,
+    form: usize,
+    block: &Block,
+    panels: Panels,
+    stream: bool,
+) {
     // SAFETY: this function's.
     unsafe {
-        if let Some(many) = plan.many {
-            many.across[plan.form](block, panels, stream);
+        if let Some(many) = many {
+            many.across[form](block, panels, stream);
             return;
         }
         for panel in 0..panels.count {
             let by = panel as isize;
-            (plan.kernel.across[plan.form])(&Block {
+            (kernel.across[form])(&Block {
                 x: block.x.wrapping_offset(by * panels.x),
                 out: block.out.wrapping_offset(by * panels.out),
-                acc: block.acc.add(panel * block.len * acc_size),
+                acc: block.acc.add(panel * block.len * kernel.acc_size),
                 ..*block
             });
         }
@@ -350,19 +390,12 @@ unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) 
 ///
 /// # Safety
 /// As [`crate::kernels::Along`].
-unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
-    let single = plan.along[plan.form];
-    // Rows are taken together in the computing type alone.
-    let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
+unsafe fn scan_along(single: Run, many: Option<&Lines>, form: usize, block: &Block, stream: bool) {
     // SAFETY: this function's.
     unsafe {
-        match plan
-            .many
-            .filter(|_| converted)
-            .and_then(|many| many.along.map(|along| (along, many.longest)))
-        {
+        match many.and_then(|many| many.along.map(|along| (along, many.longest))) {
             Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
-                along[plan.form](block, single, stream)
+                along[form](block, single, stream)
             }
             _ => single(block),
         }
@@ -505,9 +538,9 @@ unsafe fn run_block(
         first: rows.first.cast_const(),
         pitch: rows.pitch,
     };
-    let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
-    let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
-    let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
+    let x_tile = scratch.x;
+    let out_tile = scratch.out;
+    let raw_tile = scratch.raw;
 
     // SAFETY: 1 to 3 of the plan; a tile holds TILE elements of any type, and `arrange` keeps blocks
     // that need one within its bytes. No step reads a tile that a later use has overwritten: `out_tile`
@@ -584,9 +617,12 @@ unsafe fn run_block(
                 x: 0,
                 out: 0,
             };
-            scan_across(plan, &block, one, stream);
+            scan_across(plan.kernel, plan.many, plan.form, &block, one, stream);
         } else {
-            scan_along(plan, &block, stream);
+            // Rows are taken together in the computing type alone.
+            let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
+            let (single, many) = (plan.along[plan.form], plan.many.filter(|_| converted));
+            scan_along(single, many, plan.form, &block, stream);
         }
         if !plan.has_out || plan.direct_out {
             return;
@@ -623,10 +659,14 @@ struct Cursor {
 }
 
 impl Cursor {
+    #[inline]
     fn new(dims: &[Dim]) -> Cursor {
-        Cursor {
-            index: dims.iter().map(|_| 0).collect(),
-        }
+        let mut cursor = Cursor {
+            index: ArrayVec::new(),
+        };
+        // Where it is: to collect them would move room for all dimensions.
+        cursor.index.extend(dims.iter().map(|_| 0));
+        cursor
     }
 
     /// Reads the next `n` elements into `dst`.
@@ -720,10 +760,10 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
     let checking = plan.checking.as_ref()?;
     let [x_dtype, dtype, out_dtype] = plan.dtypes;
     let size = dtype.size() as isize;
-    let acc = scratch.accumulators.as_mut_ptr().cast::<u8>();
-    let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
-    let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
-    let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
+    let acc = scratch.accumulators;
+    let raw_tile = scratch.raw;
+    let x_tile = scratch.x;
+    let out_tile = scratch.out;
     let exclusive = plan.form == 1;
     let n = plan.axis.extent;
     let mut started = plan.carry_in.is_some();

@@ -18,6 +18,10 @@
 //! 5. The product of all extents fits `isize`.
 #![forbid(unsafe_code)]
 
+mod small;
+
+pub use small::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
+
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
 use crate::op::Op;
@@ -385,46 +389,15 @@ fn check_carries(
 /// are scanned one operation after the other. Changing it changes results.
 const REGROUPED_FROM: usize = 32;
 
-/// Elements of a line up to which the way through a whole plan would cost more than the scan.
-const SHORT: usize = 4096;
-
-/// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
-/// are one, and need no plan.
-pub struct ShortLine {
-    /// The kernels.
-    pub kernel: &'static Kernel,
-    /// The elements.
-    pub x: *const u8,
-    /// Their results: the same memory, or apart.
-    pub out: *mut u8,
-    /// Number of elements, at least one.
-    pub n: usize,
-}
-
-impl ShortLine {
-    /// The short line of `n` elements from `x` to `out`, if it is one and nothing is wrong with it;
-    /// otherwise a plan will tell.
-    #[inline]
-    pub fn new(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> Option<ShortLine> {
-        if n == 0 || n > SHORT || x.is_null() || out.is_null() {
-            return None;
-        }
-        let bytes = n * dtype.size();
-        let (from, to) = (x.addr(), out.addr());
-        // Closer together than a line's length they overlap, and farther than that from the end of the
-        // address space neither wraps around.
-        let apart = from.abs_diff(to) >= bytes && from.max(to) <= usize::MAX - bytes;
-        if from != to && !apart {
-            return None;
-        }
-        let kernel = kernels::sequential(op, dtype)?;
-        Some(ShortLine { kernel, x, out, n })
-    }
-}
-
 impl<'d> Plan<'d> {
-    /// Checks a request and works out how to do it.
-    pub fn new(request: &Request<'_>, room: &'d mut Dims) -> Result<Plan<'d>, Error> {
+    /// Checks a request, works out how to do it, and calls `then` with the plan, which stays where it is
+    /// made: moving it would cost a tenth of a small call.
+    #[inline]
+    pub fn with<R>(
+        request: &Request<'_>,
+        room: &'d mut Dims,
+        then: impl FnOnce(&mut Plan<'d>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let Request {
             op,
             dtype,
@@ -602,7 +575,7 @@ impl<'d> Plan<'d> {
             max_threads: options.max_threads,
         };
         plan.arrange();
-        Ok(plan)
+        then(&mut plan)
     }
 
     /// Picks the line dimension, the direction of the kernels and the size of the blocks.
@@ -736,10 +709,22 @@ fn sort_and_merge(dims: &mut ArrayVec<Dim, MAX_NDIM>) {
     if dims.is_empty() {
         return;
     }
+    // In place: a plan has room for many dimensions, and most have one or two.
     dims.sort_by_key(|dim| (dim.out.unsigned_abs(), dim.x.unsigned_abs()));
-    let mut merged: ArrayVec<Dim, MAX_NDIM> = ArrayVec::new();
-    for &dim in dims.iter() {
-        push_merging(&mut merged, dim);
+    let mut kept = 0usize;
+    for i in 0..dims.len() {
+        let dim = dims[i];
+        if dim.extent == 1 {
+            continue;
+        }
+        let before = kept.checked_sub(1).map(|last| dims[last]);
+        match before.and_then(|before| before.merged(dim)) {
+            Some(merged) => dims[kept - 1] = merged,
+            None => {
+                dims[kept] = dim;
+                kept += 1;
+            }
+        }
     }
-    *dims = merged;
+    dims.truncate(kept);
 }
