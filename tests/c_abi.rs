@@ -259,6 +259,7 @@ fn the_committed_header_is_what_cbindgen_makes_of_the_source() {
         .unwrap_or_else(|error| panic!("cbindgen.toml: {error}"));
     let bindings = cbindgen::Builder::new()
         .with_config(config)
+        .with_src(root().join("src/ffi/types.rs"))
         .with_src(root().join("src/ffi.rs"))
         .with_src(root().join("src/ffi/typed.rs"))
         .generate()

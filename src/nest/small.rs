@@ -1,6 +1,6 @@
 //! Does small scans, for which there is no plan.
 
-use super::{scan_across, scan_along};
+use super::block::{scan_across, scan_along};
 use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels};
 use crate::plan::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
 use crate::tile::{self, Move};

@@ -7,7 +7,8 @@
 //! Whatever is not small, or not right, is left to a plan, which knows what to do or to say.
 #![forbid(unsafe_code)]
 
-use super::{FLATTEN, Nan, REGROUPED_FROM, Request, check_carries};
+use super::REGROUPED_FROM;
+use super::request::{FLATTEN, Nan, Request, check_carries};
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Kernel, Lines, Mode, Overflow};
 use crate::op::Op;
