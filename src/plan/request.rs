@@ -145,8 +145,22 @@ pub fn check_output(
     Ok(range)
 }
 
-/// The byte range of `len` carries of `size` bytes.
-fn carry_range(field: &'static str, start: usize, len: usize, size: usize) -> Result<Range, Error> {
+/// The byte range of `len` carries of `size` bytes, of which there is one for each of the lines.
+fn carry_range(
+    field: &'static str,
+    start: usize,
+    len: usize,
+    size: usize,
+    lines: usize,
+) -> Result<Range, Error> {
+    if len != lines {
+        let given = len;
+        return Err(Error::OptionLength {
+            field,
+            given,
+            lines,
+        });
+    }
     let bytes = len.checked_mul(size);
     bytes
         .and_then(|bytes| Range::new(start, bytes))
@@ -166,30 +180,19 @@ pub fn check_carries(
 ) -> Result<(), Error> {
     let mut before = None;
     if let Some(carry) = options.carry_in {
-        if carry.len != 1 && carry.len != lines {
-            let (field, given) = ("carry_in_len", carry.len);
-            return Err(Error::OptionLength {
-                field,
-                given,
-                lines,
-            });
-        }
-        let range = carry_range("carry_in_len", carry.pointer as usize, carry.len, size)?;
+        let start = carry.pointer as usize;
+        let range = match carry.len {
+            1 => carry_range("carry_in_len", start, 1, size, 1)?,
+            len => carry_range("carry_in_len", start, len, size, lines)?,
+        };
         if range.meets(out) {
             return Err(Error::Options("carry_in meets out"));
         }
         before = Some(range);
     }
     if let Some(carry) = options.carry_out {
-        if carry.len != lines {
-            let (field, given) = ("carry_out_len", carry.len);
-            return Err(Error::OptionLength {
-                field,
-                given,
-                lines,
-            });
-        }
-        let range = carry_range("carry_out_len", carry.pointer as usize, carry.len, size)?;
+        let start = carry.pointer as usize;
+        let range = carry_range("carry_out_len", start, carry.len, size, lines)?;
         if range.meets(x) {
             return Err(Error::Options("carry_out meets x"));
         }
