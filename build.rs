@@ -55,6 +55,7 @@ fn header(manifest: &std::path::Path) {
         .unwrap_or_else(|error| panic!("cbindgen.toml: {error}"));
     let bindings = cbindgen::Builder::new()
         .with_config(config)
+        .with_src(manifest.join("src/ffi/types.rs"))
         .with_src(manifest.join("src/ffi.rs"))
         .with_src(manifest.join("src/ffi/typed.rs"))
         .generate()

@@ -199,9 +199,9 @@ class Library:
 
     def scanner(self, case, x, out):
         """A function that does the case so many times."""
-        # A whole call is the one with nothing but the arrays; else one thread has to be asked for.
+        # A whole call without options has nothing but the arrays; else one thread has to be asked for.
         options = None
-        if not case.whole_call:
+        if case.options or not case.whole_call:
             options = Options(
                 struct_size=ctypes.sizeof(Options),
                 flags=sum(FLAGS[name] for name in case.options & FLAGS.keys()),

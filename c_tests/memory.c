@@ -1,4 +1,5 @@
-/* CUM_ERR_MEMORY: a scan that needs a large copy, in children that may map no more memory. */
+/* No memory: a scan that needs a large copy fails with CUM_ERR_MEMORY, one that would like the help of
+ * threads does without. In children that may map no more memory. */
 #include "check.h"
 
 #include <sys/resource.h>
@@ -60,21 +61,56 @@ static int scan_under_a_limit(rlim_t spare, int warm) {
   return 0;
 }
 
+/* A scan for several threads where not even the smallest allocation succeeds. */
+static int scan_without_an_allocation(void) {
+  const int64_t shape[2] = {SIDE, SIDE};
+  const size_t count = (size_t)SIDE * SIDE;
+  double *memory = must_allocate(count * sizeof *memory);
+  struct rlimit limit;
+  cum_options options;
+  size_t i, bytes;
+  cum_options_init(&options, sizeof options);
+  for (i = 0; i < count; ++i) memory[i] = 1;
+  /* what a process and a thread allocate once, and the stack */
+  options.max_threads = 1;
+  if (cum_scan(CUM_SUM, 2, shape, 1, memory, CUM_F64, NULL, memory, CUM_F64, NULL, &options) != CUM_OK) return 2;
+  for (i = 0; i < count; ++i) memory[i] = 1;
+  if (getrlimit(RLIMIT_AS, &limit) != 0) return 3;
+  limit.rlim_cur = 0;
+  if (setrlimit(RLIMIT_AS, &limit) != 0) return 4;
+  for (bytes = (size_t)1 << 20; bytes > 0; bytes /= 2)
+    while (malloc(bytes) != NULL) {
+    }
+  options.max_threads = 4;
+  if (cum_scan(CUM_SUM, 2, shape, 1, memory, CUM_F64, NULL, memory, CUM_F64, NULL, &options) != CUM_OK) return 5;
+  for (i = 0; i < count; ++i)
+    if (memory[i] != (double)(i % SIDE + 1)) return 6;
+  return 0;
+}
+
+static void expect_success_of_child(pid_t child, const char *name, long spare) {
+  int status = -1;
+  CHECK(child > 0 && waitpid(child, &status, 0) == child);
+  check_that(WIFEXITED(status) && WEXITSTATUS(status) == 0, __FILE__, __LINE__,
+             "the %s child with %ld spare bytes ended with %s %d", name, spare,
+             WIFSIGNALED(status) ? "signal" : "code",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 int main(void) {
   const rlim_t spare[3] = {(rlim_t)32 << 20, (rlim_t)1 << 20, 0};
+  pid_t child;
   int i, warm;
   for (warm = 0; warm < 2; ++warm)
     for (i = 0; i < 3; ++i) {
-      pid_t child;
-      int status = -1;
       fflush(NULL);
       child = fork();
       if (child == 0) _exit(scan_under_a_limit(spare[i], warm));
-      CHECK(child > 0 && waitpid(child, &status, 0) == child);
-      check_that(WIFEXITED(status) && WEXITSTATUS(status) == 0, __FILE__, __LINE__,
-                 "the %s child with %ld spare bytes ended with %s %d", warm ? "warm" : "cold",
-                 (long)spare[i], WIFSIGNALED(status) ? "signal" : "code",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+      expect_success_of_child(child, warm ? "warm" : "cold", (long)spare[i]);
     }
+  fflush(NULL);
+  child = fork();
+  if (child == 0) _exit(scan_without_an_allocation());
+  expect_success_of_child(child, "threaded", 0);
   return finish("memory");
 }

@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::elem::{Bf16, Complex, F16};
 use crate::kernels::{self, Mode, Overflow};
 use crate::op::Op;
-use crate::plan::{self, Dims, FLATTEN, Nan, Operand, Options, Plan, Request};
+use crate::plan::{self, FLATTEN, Nan, Operand, Options, Request};
 use crate::simd::Isa;
 use crate::status::Error;
 use crate::threads;
@@ -315,11 +315,9 @@ impl Scan {
             }),
             options,
         };
-        let mut dims = Dims::default();
-        let plan = Plan::new(&request, &mut dims)?;
         // SAFETY: the views that `x` and `out` were made from are borrowed by the caller, `out` is
         // writable and has the shape of the results; carries live in this function or the caller's.
-        unsafe { threads::run(&plan, None)? };
+        unsafe { threads::execute(&request, None)? };
         if let Some(carries) = carries {
             *carries = next;
         }

@@ -11,518 +11,24 @@
     reason = "the C manual says what the caller sees to in C's words"
 )]
 
+mod boundary;
 mod typed;
+mod types;
 
 pub use typed::*;
+pub use types::*;
 
 use crate::dtype::DType;
 use crate::environment;
 use crate::kernels::{self, Mode, Overflow};
 use crate::op::Op;
-use crate::plan::{self, Carries, Dims, FLATTEN, Nan, Operand, Options, Plan, Request, ShortLine};
+use crate::plan::{self, Carries, FLATTEN, Operand, Options, Request};
 use crate::simd::Isa;
 use crate::status::{Error, Status};
-use crate::threads::{self, Callback};
-use crate::view::{MAX_NDIM, Range};
-use std::cell::UnsafeCell;
+use crate::threads;
+use crate::view::Range;
+use boundary::*;
 use std::ffi::{CStr, c_char, c_void};
-use std::fmt::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// The version of the header: major, minor and patch number.
-pub const CUM_VERSION_MAJOR: i32 = 0;
-/// See `CUM_VERSION_MAJOR`.
-pub const CUM_VERSION_MINOR: i32 = 1;
-/// See `CUM_VERSION_MAJOR`.
-pub const CUM_VERSION_PATCH: i32 = 0;
-
-/// The largest number of dimensions.
-pub const CUM_MAX_NDIM: i32 = 64;
-
-/// The axis that stands for the array flattened in C order.
-pub const CUM_AXIS_NONE: i32 = i32::MIN;
-
-/// The outcome of a call; 0 is success.
-pub type cum_status = i32;
-/// Success.
-pub const CUM_OK: i32 = 0;
-/// A pointer that is needed is NULL.
-pub const CUM_ERR_NULL_POINTER: i32 = 1;
-/// An unknown operation.
-pub const CUM_ERR_OP: i32 = 2;
-/// An unknown element type, or one the operation does not compute in.
-pub const CUM_ERR_DTYPE: i32 = 3;
-/// A number of dimensions below 0 or above `CUM_MAX_NDIM`.
-pub const CUM_ERR_NDIM: i32 = 4;
-/// A negative extent, or a product of the non-zero extents that is too large to address.
-pub const CUM_ERR_SHAPE: i32 = 5;
-/// A span that is not addressable, or an output that may meet itself.
-pub const CUM_ERR_STRIDES: i32 = 6;
-/// An axis outside the dimensions.
-pub const CUM_ERR_AXIS: i32 = 7;
-/// A conversion from complex to real.
-pub const CUM_ERR_CAST: i32 = 8;
-/// Options that are wrong, or that do not go together.
-pub const CUM_ERR_OPTIONS: i32 = 9;
-/// A value that does not fit; only with `CUM_CHECK`.
-pub const CUM_ERR_OVERFLOW: i32 = 10;
-/// No memory for a temporary copy.
-pub const CUM_ERR_MEMORY: i32 = 11;
-/// The progress function asked to stop.
-pub const CUM_ERR_CANCELLED: i32 = 12;
-/// A defect of the library, caught at its boundary.
-pub const CUM_ERR_INTERNAL: i32 = 13;
-
-/// An operation.
-pub type cum_op = i32;
-/// Sum; in `CUM_BOOL`, or.
-pub const CUM_SUM: i32 = 1;
-/// Product; in `CUM_BOOL`, and.
-pub const CUM_PROD: i32 = 2;
-/// Maximum; a NaN stays, and of equal values the later is kept. Not of complex numbers.
-pub const CUM_MAX: i32 = 3;
-/// Minimum; see `CUM_MAX`.
-pub const CUM_MIN: i32 = 4;
-/// Logarithm of the sum of exponentials; of the four real floating types.
-pub const CUM_LOGSUMEXP: i32 = 5;
-
-/// An element type: DLPack's type code and width, `(code << 8) | bits`.
-pub type cum_dtype = i32;
-/// The type that the function chooses.
-pub const CUM_DTYPE_DEFAULT: i32 = 0;
-/// `int8_t`
-pub const CUM_I8: i32 = 0x0008;
-/// `int16_t`
-pub const CUM_I16: i32 = 0x0010;
-/// `int32_t`
-pub const CUM_I32: i32 = 0x0020;
-/// `int64_t`
-pub const CUM_I64: i32 = 0x0040;
-/// `uint8_t`
-pub const CUM_U8: i32 = 0x0108;
-/// `uint16_t`
-pub const CUM_U16: i32 = 0x0110;
-/// `uint32_t`
-pub const CUM_U32: i32 = 0x0120;
-/// `uint64_t`
-pub const CUM_U64: i32 = 0x0140;
-/// IEEE 754 binary16
-pub const CUM_F16: i32 = 0x0210;
-/// `float`
-pub const CUM_F32: i32 = 0x0220;
-/// `double`
-pub const CUM_F64: i32 = 0x0240;
-/// bfloat16, the upper half of a `float`
-pub const CUM_BF16: i32 = 0x0410;
-/// complex number of two `float`
-pub const CUM_C64: i32 = 0x0540;
-/// complex number of two `double`
-pub const CUM_C128: i32 = 0x0580;
-/// one byte: 0 or non-zero in, 0 or 1 out
-pub const CUM_BOOL: i32 = 0x0608;
-
-/// Flag: `out[i]` combines what stands before `i`.
-pub const CUM_EXCLUSIVE: u32 = 1;
-/// Flag: from the last element to the first.
-pub const CUM_REVERSE: u32 = 2;
-/// Flag: the starting value is shown too, and `out` is one longer along the axis.
-pub const CUM_INCLUDE_INITIAL: u32 = 4;
-
-/// Mode: one operation after the other, NumPy's bits.
-pub const CUM_SEQUENTIAL: i32 = 0;
-/// Mode: operations may be grouped in a fixed way that is faster.
-pub const CUM_REASSOCIATE: i32 = 1;
-/// Mode: rounding errors are carried along.
-pub const CUM_COMPENSATED: i32 = 2;
-
-/// NaN policy: a NaN is an element like any other.
-pub const CUM_NAN_PROPAGATE: i32 = 0;
-/// NaN policy: a NaN among the elements counts as the identity.
-pub const CUM_NAN_IDENTITY: i32 = 1;
-/// NaN policy: as `CUM_NAN_IDENTITY`, and the result in its place is NaN.
-pub const CUM_NAN_SKIP: i32 = 2;
-
-/// Integer overflow: the lower bits are kept.
-pub const CUM_WRAP: i32 = 0;
-/// Integer overflow: it is reported, and the outputs stay as they were.
-pub const CUM_CHECK: i32 = 1;
-/// Integer overflow: the value stops at the end of the range.
-pub const CUM_SATURATE: i32 = 2;
-
-/// A complex number of two floats, laid out as `float _Complex` and `std::complex<float>`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct cum_c64 {
-    /// Real part.
-    pub re: f32,
-    /// Imaginary part.
-    pub im: f32,
-}
-
-/// A complex number of two doubles, laid out as `double _Complex` and `std::complex<double>`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct cum_c128 {
-    /// Real part.
-    pub re: f64,
-    /// Imaginary part.
-    pub im: f64,
-}
-
-/// Everything a caller may choose. All defaults are 0: begin with `CUM_OPTIONS_INIT` or
-/// `cum_options_init`.
-///
-/// A **carry** is a value of the computing dtype that stands for what has been combined so far; in
-/// `CUM_COMPENSATED` it is a pair (value, error), for every operation, in the computing dtype, but two
-/// floats for `CUM_F16` and `CUM_BF16`. Carries need no alignment. `carry_in` and `carry_out` are the
-/// same buffer or apart; `carry_out` meets neither `x` nor `out`, `carry_in` does not meet `out`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct cum_options {
-    /// `sizeof(cum_options)` at the caller; the struct may grow at its end.
-    pub struct_size: usize,
-    /// The computing dtype; `CUM_DTYPE_DEFAULT` takes `out_dtype`.
-    pub dtype: cum_dtype,
-    /// `CUM_EXCLUSIVE | CUM_REVERSE | CUM_INCLUDE_INITIAL`; the first and the last not together.
-    pub flags: u32,
-    /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
-    pub mode: i32,
-    /// `CUM_NAN_PROPAGATE`, `CUM_NAN_IDENTITY` or `CUM_NAN_SKIP`; of floating computing dtypes.
-    pub nan: i32,
-    /// `CUM_WRAP`, `CUM_CHECK` or `CUM_SATURATE`; of integer computing dtypes.
-    pub overflow: i32,
-    /// 0: the process default; 1: the caller's thread alone; n: at most n.
-    pub max_threads: i32,
-    /// NULL, or the carries that stand before the lines.
-    pub carry_in: *const c_void,
-    /// 1 for all lines, or one a line; ignored with a NULL `carry_in`.
-    pub carry_in_len: usize,
-    /// NULL, or room for each line's total with `carry_in`, written on success.
-    pub carry_out: *mut c_void,
-    /// The number of lines; ignored with a NULL `carry_out`.
-    pub carry_out_len: usize,
-    /// NULL, or called on the calling thread every few milliseconds at most, with the number of
-    /// elements that are done and in all, and once at the end with both equal. Non-zero cancels,
-    /// except from that last call. It must not throw, `longjmp`, or touch the arrays.
-    pub progress: Option<unsafe extern "C" fn(done: u64, total: u64, user: *mut c_void) -> i32>,
-    /// Given to `progress`.
-    pub user: *mut c_void,
-    /// NULL, or room for `message_size` bytes of the sentence of `cum_last_error`, for callers whose
-    /// calls may move between threads; always ends in 0, "" after a success.
-    pub message: *mut c_char,
-    /// Bytes at `message`.
-    pub message_size: usize,
-    /// NULL, or two values: line, and index along the axis (-1: the starting value), of the overflow
-    /// that was reported.
-    pub r#where: *mut i64,
-}
-
-// ---------------------------------------------------------------------------------------------
-// The way in and out
-// ---------------------------------------------------------------------------------------------
-
-/// Room for a sentence and its final 0.
-const SENTENCE: usize = 256;
-
-thread_local! {
-    /// This thread's last failure, always ending in 0.
-    static LAST: UnsafeCell<[u8; SENTENCE]> = const { UnsafeCell::new([0; SENTENCE]) };
-}
-
-/// A sentence that is cut where the room ends.
-struct Sentence {
-    bytes: [u8; SENTENCE],
-    len: usize,
-}
-
-impl Write for Sentence {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let room = SENTENCE - 1 - self.len;
-        let part = &text.as_bytes()[..text.len().min(room)];
-        self.bytes[self.len..self.len + part.len()].copy_from_slice(part);
-        self.len += part.len();
-        Ok(())
-    }
-}
-
-/// A caller's buffer for the message.
-#[derive(Clone, Copy)]
-struct MessageBuffer {
-    start: *mut c_char,
-    size: usize,
-}
-
-/// Runs `work` and turns its outcome into a status, a sentence for this thread and a message for the
-/// caller's buffer. A panic becomes `CUM_ERR_INTERNAL`.
-#[inline]
-fn guarded(message: Option<MessageBuffer>, work: impl FnOnce() -> Result<(), Error>) -> cum_status {
-    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Error::Internal));
-    match outcome {
-        Ok(()) => succeed(message),
-        Err(error) => report(error, message),
-    }
-}
-
-/// There is nothing to tell.
-#[inline]
-fn succeed(message: Option<MessageBuffer>) -> cum_status {
-    // SAFETY: the cell is this thread's, and nobody holds a reference into it.
-    LAST.with(|last| unsafe { (*last.get())[0] = 0 });
-    if let Some(buffer) = message {
-        // SAFETY: the caller's buffer has at least one byte.
-        unsafe { buffer.start.write(0) };
-    }
-    CUM_OK
-}
-
-#[cold]
-fn report(error: Error, message: Option<MessageBuffer>) -> cum_status {
-    let mut sentence = Sentence {
-        bytes: [0; SENTENCE],
-        len: 0,
-    };
-    // Writing to a Sentence does not fail: what does not fit is cut.
-    let _ = write!(sentence, "{error}");
-    // SAFETY: the cell is this thread's, and nobody holds a reference into it.
-    LAST.with(|last| unsafe { *last.get() = sentence.bytes });
-    if let Some(buffer) = message {
-        let len = sentence.len.min(buffer.size - 1);
-        // SAFETY: the caller's buffer has `size` bytes, and len + 1 of them are written.
-        unsafe {
-            std::ptr::copy_nonoverlapping(sentence.bytes.as_ptr(), buffer.start.cast(), len);
-            buffer.start.add(len).write(0);
-        }
-    }
-    error.status() as cum_status
-}
-
-/// Options as C gave them, and what they mean.
-struct Decoded {
-    options: Options,
-    dtype: Option<DType>,
-    raw: cum_options,
-}
-
-/// A caller's progress function.
-struct CProgress {
-    function: unsafe extern "C" fn(u64, u64, *mut c_void) -> i32,
-    user: *mut c_void,
-}
-
-impl Callback for CProgress {
-    fn call(&mut self, done: u64, total: u64) -> bool {
-        // SAFETY: the caller's function, on the caller's thread.
-        unsafe { (self.function)(done, total, self.user) == 0 }
-    }
-}
-
-/// The caller's message buffer, if its options can be read at all.
-///
-/// # Safety
-/// `options` is NULL or points to options of the size they say.
-#[inline]
-unsafe fn message_of(options: *const cum_options) -> Option<MessageBuffer> {
-    if options.is_null() {
-        return None;
-    }
-    // SAFETY: the size is the first field, and the others are there if it says so.
-    unsafe {
-        if (*options).struct_size < size_of::<cum_options>() {
-            return None;
-        }
-        let (start, size) = ((*options).message, (*options).message_size);
-        (!start.is_null() && size > 0).then_some(MessageBuffer { start, size })
-    }
-}
-
-/// Reads and checks options.
-///
-/// # Safety
-/// As [`message_of`].
-unsafe fn decode(options: *const cum_options) -> Result<Option<Decoded>, Error> {
-    if options.is_null() {
-        return Ok(None);
-    }
-    let known = size_of::<cum_options>();
-    // SAFETY: the size is the first field.
-    let given = unsafe { (*options).struct_size };
-    if given < known {
-        return Err(Error::OptionsSize { given, known });
-    }
-    // SAFETY: the caller says there are `given` bytes.
-    let tail =
-        unsafe { std::slice::from_raw_parts(options.cast::<u8>().add(known), given - known) };
-    if tail.iter().any(|&byte| byte != 0) {
-        return Err(Error::OptionsSize { given, known });
-    }
-    // SAFETY: at least the known fields are there.
-    let raw = unsafe { *options };
-    let wrong = |field, value: i32| {
-        Err(Error::OptionValue {
-            field,
-            value: value as i64,
-        })
-    };
-    if raw.flags & !(CUM_EXCLUSIVE | CUM_REVERSE | CUM_INCLUDE_INITIAL) != 0 {
-        return Err(Error::OptionValue {
-            field: "flags",
-            value: raw.flags as i64,
-        });
-    }
-    let Some(mode) = mode_of(raw.mode) else {
-        return wrong("mode", raw.mode);
-    };
-    let nan = match raw.nan {
-        CUM_NAN_PROPAGATE => Nan::Propagate,
-        CUM_NAN_IDENTITY => Nan::Identity,
-        CUM_NAN_SKIP => Nan::Skip,
-        other => return wrong("nan", other),
-    };
-    let overflow = match raw.overflow {
-        CUM_WRAP => Overflow::Wrap,
-        CUM_CHECK => Overflow::Check,
-        CUM_SATURATE => Overflow::Saturate,
-        other => return wrong("overflow", other),
-    };
-    let Ok(max_threads) = usize::try_from(raw.max_threads) else {
-        return wrong("max_threads", raw.max_threads);
-    };
-    let options = Options {
-        exclusive: raw.flags & CUM_EXCLUSIVE != 0,
-        reverse: raw.flags & CUM_REVERSE != 0,
-        initial: raw.flags & CUM_INCLUDE_INITIAL != 0,
-        mode,
-        nan,
-        overflow,
-        max_threads,
-        carry_in: (!raw.carry_in.is_null()).then_some(Carries {
-            pointer: raw.carry_in.cast(),
-            len: raw.carry_in_len,
-        }),
-        carry_out: (!raw.carry_out.is_null()).then_some(Carries {
-            pointer: raw.carry_out.cast(),
-            len: raw.carry_out_len,
-        }),
-    };
-    if options.exclusive && options.initial {
-        let sentence = "CUM_EXCLUSIVE and CUM_INCLUDE_INITIAL do not go together";
-        return Err(Error::Options(sentence));
-    }
-    let dtype = match raw.dtype {
-        CUM_DTYPE_DEFAULT => None,
-        code => Some(dtype_of("options.dtype", code)?),
-    };
-    Ok(Some(Decoded {
-        options,
-        dtype,
-        raw,
-    }))
-}
-
-fn mode_of(code: i32) -> Option<Mode> {
-    Some(match code {
-        CUM_SEQUENTIAL => Mode::Sequential,
-        CUM_REASSOCIATE => Mode::Reassociate,
-        CUM_COMPENSATED => Mode::Compensated,
-        _ => return None,
-    })
-}
-
-#[inline]
-fn op_of(code: cum_op) -> Result<Op, Error> {
-    Op::from_code(code).ok_or(Error::UnknownOp { code })
-}
-
-#[inline]
-fn dtype_of(what: &'static str, code: cum_dtype) -> Result<DType, Error> {
-    DType::from_code(code).ok_or(Error::UnknownDtype { what, code })
-}
-
-/// `ndim` values from a pointer that may be NULL only if there are none.
-///
-/// # Safety
-/// A pointer that is not NULL points to `ndim` values, for as long as the result is used.
-#[inline]
-unsafe fn values<'a>(what: &'static str, ndim: i32, start: *const i64) -> Result<&'a [i64], Error> {
-    if !(0..=MAX_NDIM as i32).contains(&ndim) {
-        return Err(Error::Ndim { ndim });
-    }
-    if ndim == 0 {
-        return Ok(&[]);
-    }
-    if start.is_null() {
-        return Err(Error::NullPointer { what });
-    }
-    // SAFETY: this function's.
-    Ok(unsafe { std::slice::from_raw_parts(start, ndim as usize) })
-}
-
-/// Strides, or `None` for NULL.
-///
-/// # Safety
-/// As [`values`].
-#[inline]
-unsafe fn strides<'a>(start: *const i64, len: usize) -> Option<&'a [i64]> {
-    // SAFETY: this function's.
-    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start, len) })
-}
-
-/// Does a short line, if `n` contiguous elements of one type from `x` to `out` are one.
-///
-/// # Safety
-/// `x` and `out` hold `n` elements, unless they are NULL.
-#[inline]
-unsafe fn short(op: Op, dtype: DType, x: *const u8, n: i64, out: *mut u8) -> bool {
-    let Some(line) = ShortLine::new(op, dtype, x, n as usize, out) else {
-        return false;
-    };
-    // SAFETY: this function's.
-    catch_unwind(|| unsafe { threads::run_short(&line) }).is_ok()
-}
-
-/// Plans and carries out a request.
-///
-/// # Safety
-/// The memory that the request describes is what it says.
-#[inline(never)]
-unsafe fn execute(request: &Request, progress: Option<&mut dyn Callback>) -> Result<(), Error> {
-    let mut dims = Dims::default();
-    let plan = Plan::new(request, &mut dims)?;
-    // SAFETY: this function's.
-    unsafe { threads::run(&plan, progress) }
-}
-
-/// Carries out a request under the caller's options; tells where an overflow was.
-///
-/// # Safety
-/// As [`execute`]; what the options point to is what they say.
-unsafe fn execute_with(request: &Request, raw: Option<&cum_options>) -> Result<(), Error> {
-    let mut progress = raw.and_then(|raw| {
-        raw.progress.map(|function| CProgress {
-            function,
-            user: raw.user,
-        })
-    });
-    let callback = progress
-        .as_mut()
-        .map(|progress| progress as &mut dyn Callback);
-    // SAFETY: this function's.
-    let outcome = unsafe { execute(request, callback) };
-    if let (Err(Error::Overflow { line, index, .. }), Some(raw)) = (outcome, raw)
-        && !raw.r#where.is_null()
-    {
-        // SAFETY: the caller's two values; unaligned ones do no harm.
-        unsafe {
-            raw.r#where.write_unaligned(line as i64);
-            raw.r#where.add(1).write_unaligned(index);
-        }
-    }
-    outcome
-}
-
-// ---------------------------------------------------------------------------------------------
-// The interface
-// ---------------------------------------------------------------------------------------------
 
 /// Scans an array along an axis.
 ///
@@ -580,7 +86,11 @@ pub unsafe extern "C" fn cum_scan(
     let message = unsafe { message_of(options) };
     guarded(message, || {
         // SAFETY: as above.
-        let decoded = unsafe { decode(options)? };
+        let raw = unsafe { given(options)? };
+        let decoded = match raw {
+            Some(raw) => decode(raw)?,
+            None => Decoded::default(),
+        };
         let op = op_of(op)?;
         let x_dtype = dtype_of("x_dtype", x_dtype)?;
         let out_dtype = dtype_of("out_dtype", out_dtype)?;
@@ -596,10 +106,7 @@ pub unsafe extern "C" fn cum_scan(
         };
         let request = Request {
             op,
-            dtype: decoded
-                .as_ref()
-                .and_then(|decoded| decoded.dtype)
-                .unwrap_or(out_dtype),
+            dtype: decoded.dtype.unwrap_or(out_dtype),
             shape,
             axis,
             x: Operand {
@@ -612,12 +119,10 @@ pub unsafe extern "C" fn cum_scan(
                 dtype: out_dtype,
                 strides: out_strides,
             }),
-            options: decoded
-                .as_ref()
-                .map_or(Options::default(), |decoded| decoded.options),
+            options: decoded.options,
         };
         // SAFETY: as above.
-        unsafe { execute_with(&request, decoded.as_ref().map(|decoded| &decoded.raw)) }
+        unsafe { execute_with(&request, raw) }
     })
 }
 
@@ -659,10 +164,10 @@ pub unsafe extern "C" fn cum_reduce(
     let message = unsafe { message_of(options) };
     guarded(message, || {
         // SAFETY: as above.
-        let decoded = unsafe { decode(options)? };
+        let raw = unsafe { given(options)? };
         let mut options = Options::default();
-        if let Some(decoded) = &decoded {
-            let raw = &decoded.raw;
+        if let Some(raw) = raw {
+            let decoded = decode(raw)?;
             if raw.dtype != 0 || !raw.carry_out.is_null() || !raw.r#where.is_null() {
                 let sentence = "options.dtype, carry_out and where have no part in cum_reduce";
                 return Err(Error::Options(sentence));
@@ -692,7 +197,7 @@ pub unsafe extern "C" fn cum_reduce(
         if totals.is_null() && lines > 0 {
             return Err(Error::NullPointer { what: "totals" });
         }
-        let size = cum_carry_size(dtype.code(), decoded.as_ref().map_or(0, |d| d.raw.mode));
+        let size = cum_carry_size(dtype.code(), raw.map_or(CUM_SEQUENTIAL, |raw| raw.mode));
         let range = |start: usize, len: usize| {
             len.checked_mul(size)
                 .and_then(|bytes| Range::new(start, bytes))
@@ -726,7 +231,7 @@ pub unsafe extern "C" fn cum_reduce(
             options,
         };
         // SAFETY: as above.
-        unsafe { execute_with(&request, decoded.as_ref().map(|decoded| &decoded.raw)) }
+        unsafe { execute_with(&request, raw) }
     })
 }
 

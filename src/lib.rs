@@ -5,7 +5,7 @@
 //!
 //! From Rust, [`Scan`] works on [`ndarray`] views of any dimension and layout. From C and everything
 //! that calls C, [`ffi`] is the interface that `include/cumulative.h` declares. Both make a request of
-//! what they are given and hand it to the same plan.
+//! what they are given and hand it to the same plan, or past it, where it is small.
 //!
 //! ```
 //! use cumulative::{Mode, Scan};
@@ -46,6 +46,11 @@
 //! ```
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 #![deny(clippy::undocumented_unsafe_blocks)]
+
+/// The Rust of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod accumulate;
 mod api;

@@ -18,110 +18,28 @@
 //! 5. The product of all extents fits `isize`.
 #![forbid(unsafe_code)]
 
+mod arrange;
+mod request;
+mod small;
+
+pub use request::{Carries, FLATTEN, Nan, Operand, Options, Request, check_shape, line_count};
+pub use small::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
+
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
 use crate::op::Op;
-use crate::simd::{Isa, cache};
+use crate::simd::Isa;
 use crate::status::Error;
 use crate::tile::{self, Fit, Move, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
+use request::{Shape, check_carries, check_output, lines_of};
 
 /// Bytes for the accumulators of one block.
 pub const ACCUMULATORS: usize = 16 << 10;
 
 /// Bytes of a tile.
 pub const TILE_BYTES: usize = TILE * size_of::<u128>();
-
-/// Rows that the kernels take at a time at most, and the fewest of a unit where there are as many.
-const ROWS: usize = 16;
-
-/// Fewest lines for which an input that lies across is scanned across and the results are turned.
-const TURNED: usize = 8;
-
-/// Bytes along a line of blocks that are turned on their way: whole cache lines, and few, so that the
-/// block has many lines. Found with 4000x4000 f64.
-const TURNED_BYTES: usize = 128;
-
-/// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
-/// spread over threads and to look at the clock in between.
-const UNIT: usize = 1 << 16;
-
-/// The axis that stands for the flattened array.
-pub const FLATTEN: i32 = i32::MIN;
-
-/// What a NaN among the elements does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Nan {
-    /// It is an element like any other.
-    #[default]
-    Propagate,
-    /// It counts as the identity.
-    Identity,
-    /// It counts as the identity, and the result in its place is NaN.
-    Skip,
-}
-
-/// An array as the caller describes it.
-#[derive(Clone, Copy)]
-pub struct Operand<'a, P> {
-    /// The first element.
-    pub pointer: P,
-    /// The type of the elements.
-    pub dtype: DType,
-    /// Bytes from one element to the next, per dimension; C-contiguous if there are none.
-    pub strides: Option<&'a [i64]>,
-}
-
-/// A caller's carries: address and number.
-#[derive(Clone, Copy, Debug)]
-pub struct Carries<P> {
-    /// The first carry.
-    pub pointer: P,
-    /// How many there are.
-    pub len: usize,
-}
-
-/// What a caller may choose.
-#[derive(Clone, Copy, Default)]
-pub struct Options {
-    /// Leave out the element itself.
-    pub exclusive: bool,
-    /// From the last element to the first.
-    pub reverse: bool,
-    /// Show the starting value as well.
-    pub initial: bool,
-    /// How operations are grouped.
-    pub mode: Mode,
-    /// What a NaN does.
-    pub nan: Nan,
-    /// What an integer overflow does.
-    pub overflow: Overflow,
-    /// At most this many threads; 0 for the default of the process.
-    pub max_threads: usize,
-    /// What stands before each line.
-    pub carry_in: Option<Carries<*const u8>>,
-    /// Where each line's total goes.
-    pub carry_out: Option<Carries<*mut u8>>,
-}
-
-/// A scan as the caller asks for it.
-pub struct Request<'a> {
-    /// The operation.
-    pub op: Op,
-    /// The computing type.
-    pub dtype: DType,
-    /// The extents of the input.
-    pub shape: &'a [i64],
-    /// The axis, or [`FLATTEN`].
-    pub axis: i32,
-    /// The input.
-    pub x: Operand<'a, *const u8>,
-    /// The output; none if only the totals are wanted.
-    pub out: Option<Operand<'a, *mut u8>>,
-    /// Everything else.
-    pub options: Options,
-}
 
 /// A dimension of a plan: strides of input and output in bytes, and how far apart its lines are
 /// numbered.
@@ -260,171 +178,19 @@ pub struct Plan<'d> {
     pub max_threads: usize,
 }
 
-/// Checks the extents and returns the axis as an index, or `None` for the flattened array.
-pub fn check_shape(shape: &[i64], axis: i32) -> Result<Option<usize>, Error> {
-    if let Some(dim) = shape.iter().position(|&extent| extent < 0) {
-        return Err(Error::NegativeExtent {
-            dim,
-            extent: shape[dim],
-        });
-    }
-    let ndim = shape.len() as i32;
-    if axis == FLATTEN || (ndim == 0 && (axis == 0 || axis == -1)) {
-        return Ok(None);
-    }
-    let index = if axis < 0 {
-        axis.wrapping_add(ndim)
-    } else {
-        axis
-    };
-    if (0..ndim).contains(&index) {
-        Ok(Some(index as usize))
-    } else {
-        Err(Error::Axis { axis, ndim })
-    }
-}
-
-/// The number of lines of an array along an axis.
-pub fn line_count(shape: &[i64], axis: i32) -> Result<usize, Error> {
-    let axis = check_shape(shape, axis)?;
-    let shape: Shape = shape.iter().map(|&extent| extent as usize).collect();
-    view::count("x", &shape, 1)?;
-    Ok(lines_of(&shape, axis))
-}
-
-/// Extents, none of them negative.
-type Shape = ArrayVec<usize, MAX_NDIM>;
-
-/// The product of the extents of all dimensions but the axis; 1 for the flattened array.
-fn lines_of(shape: &[usize], axis: Option<usize>) -> usize {
-    let Some(axis) = axis else { return 1 };
-    let others = shape.iter().enumerate().filter(|&(dim, _)| dim != axis);
-    others.map(|(_, &extent)| extent).product()
-}
-
-/// Checks an output of this shape, fills in its dimensions and returns its byte range.
-fn check_output(
-    out: &Operand<'_, *mut u8>,
-    shape: &[usize],
-    dims: &mut Extents,
-) -> Result<Range, Error> {
-    let size = out.dtype.size();
-    let elements = view::count("out", shape, size)?;
-    view::resolve(dims, shape, out.strides, size);
-    let range = view::byte_range("out", out.pointer as usize, size, dims)?;
-    if elements > 0 && out.pointer.is_null() {
-        return Err(Error::NullPointer { what: "out" });
-    }
-    if out.strides.is_some() {
-        view::check_nesting(size, dims)?;
-    }
-    Ok(range)
-}
-
-/// The byte range of `len` carries of `size` bytes.
-fn carry_range(field: &'static str, start: usize, len: usize, size: usize) -> Result<Range, Error> {
-    let bytes = len.checked_mul(size);
-    bytes
-        .and_then(|bytes| Range::new(start, bytes))
-        .ok_or(Error::OptionValue {
-            field,
-            value: i64::try_from(len).unwrap_or(i64::MAX),
-        })
-}
-
-/// Checks the lengths of the carries, and that they lie where they may.
-fn check_carries(
-    options: &Options,
-    size: usize,
-    lines: usize,
-    x: Range,
-    out: Range,
-) -> Result<(), Error> {
-    let mut before = None;
-    if let Some(carry) = options.carry_in {
-        if carry.len != 1 && carry.len != lines {
-            let (field, given) = ("carry_in_len", carry.len);
-            return Err(Error::OptionLength {
-                field,
-                given,
-                lines,
-            });
-        }
-        let range = carry_range("carry_in_len", carry.pointer as usize, carry.len, size)?;
-        if range.meets(out) {
-            return Err(Error::Options("carry_in meets out"));
-        }
-        before = Some(range);
-    }
-    if let Some(carry) = options.carry_out {
-        if carry.len != lines {
-            let (field, given) = ("carry_out_len", carry.len);
-            return Err(Error::OptionLength {
-                field,
-                given,
-                lines,
-            });
-        }
-        let range = carry_range("carry_out_len", carry.pointer as usize, carry.len, size)?;
-        if range.meets(x) {
-            return Err(Error::Options("carry_out meets x"));
-        }
-        if range.meets(out) {
-            return Err(Error::Options("carry_out meets out"));
-        }
-        if before.is_some_and(|before| before != range && before.meets(range)) {
-            return Err(Error::Options(
-                "carry_out and carry_in overlap without being the same",
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// Elements of a line from which on floats are regrouped; for fewer, nothing is gained over rows that
 /// are scanned one operation after the other. Changing it changes results.
 const REGROUPED_FROM: usize = 32;
 
-/// Elements of a line up to which the way through a whole plan would cost more than the scan.
-const SHORT: usize = 4096;
-
-/// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
-/// are one, and need no plan.
-pub struct ShortLine {
-    /// The kernels.
-    pub kernel: &'static Kernel,
-    /// The elements.
-    pub x: *const u8,
-    /// Their results: the same memory, or apart.
-    pub out: *mut u8,
-    /// Number of elements, at least one.
-    pub n: usize,
-}
-
-impl ShortLine {
-    /// The short line of `n` elements from `x` to `out`, if it is one and nothing is wrong with it;
-    /// otherwise a plan will tell.
-    #[inline]
-    pub fn new(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> Option<ShortLine> {
-        if n == 0 || n > SHORT || x.is_null() || out.is_null() {
-            return None;
-        }
-        let bytes = n * dtype.size();
-        let (from, to) = (x.addr(), out.addr());
-        // Closer together than a line's length they overlap, and farther than that from the end of the
-        // address space neither wraps around.
-        let apart = from.abs_diff(to) >= bytes && from.max(to) <= usize::MAX - bytes;
-        if from != to && !apart {
-            return None;
-        }
-        let kernel = kernels::sequential(op, dtype)?;
-        Some(ShortLine { kernel, x, out, n })
-    }
-}
-
 impl<'d> Plan<'d> {
-    /// Checks a request and works out how to do it.
-    pub fn new(request: &Request<'_>, room: &'d mut Dims) -> Result<Plan<'d>, Error> {
+    /// Checks a request, works out how to do it, and calls `then` with the plan, which stays where it is
+    /// made: moving it would cost a tenth of a small call.
+    #[inline]
+    pub fn with<R>(
+        request: &Request<'_>,
+        room: &'d mut Dims,
+        then: impl FnOnce(&mut Plan<'d>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let Request {
             op,
             dtype,
@@ -602,120 +368,13 @@ impl<'d> Plan<'d> {
             max_threads: options.max_threads,
         };
         plan.arrange();
-        Ok(plan)
-    }
-
-    /// Picks the line dimension, the direction of the kernels and the size of the blocks.
-    pub fn arrange(&mut self) {
-        let sizes = self.dtypes.map(DType::size);
-        let [x_size, _, out_size] = sizes.map(|size| size as isize);
-        let has_out = self.has_out;
-        let flat = self.axis_dims.is_empty();
-        // The line dimension is the innermost one; it goes to the front of the sorted list.
-        if let Some((first, rest)) = self.outer.split_first() {
-            (self.line, self.outer) = (*first, rest);
-        }
-        let (axis, line) = (self.axis, self.line);
-        let nearer = |line: isize, axis: isize| line.unsigned_abs() < axis.unsigned_abs();
-        let out_turned = has_out && nearer(line.out, axis.out) != nearer(line.x, axis.x);
-        // The input decides, for a grouping of operations must not depend on the output; where only the
-        // input lies across, a few lines are better taken one by one, in their order.
-        self.across = line.extent > 1
-            && axis.extent > 1
-            && flat
-            && nearer(line.x, axis.x)
-            && (!out_turned || line.extent >= TURNED);
-
-        let [x_step, out_step] = if self.across {
-            [line.x, line.out]
-        } else {
-            [axis.x, axis.out]
-        };
-        let steps = if self.across {
-            line.extent
-        } else {
-            axis.extent
-        };
-        let contiguous = |step: isize, size: isize| steps == 1 || step == size;
-        let widening = self.widening.filter(|_| !self.across);
-        let readable = self.dtypes[0] == self.dtypes[1] || widening.is_some();
-        self.even_x = flat && contiguous(x_step, x_size);
-        self.even_out = has_out && contiguous(out_step, out_size);
-        self.direct_x = self.even_x && readable && self.scrub.is_none();
-        self.along = widening
-            .filter(|_| self.direct_x)
-            .unwrap_or(self.kernel.along);
-        self.direct_out =
-            self.even_out && self.dtypes[1] == self.dtypes[2] && self.put_back.is_none();
-        let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
-        self.stream = bytes > cache::streaming_threshold() as u64;
-
-        let grid = self.kernel.grid;
-        debug_assert!(TILE.is_multiple_of(grid));
-        let most = ACCUMULATORS / self.kernel.acc_size;
-        // The kernel's grid, from below if that is not zero.
-        let on_grid = |piece: usize| (piece - piece % grid).max(grid);
-        let n = axis.extent.max(1);
-        let direct = self.direct_x && self.direct_out;
-        // Elements of a block that goes through tiles.
-        let area = TILE_BYTES / sizes.into_iter().max().unwrap_or(1);
-        let apart = |axis: isize, size: isize| n > 1 && axis.abs() != size;
-        let x_apart = apart(axis.x, x_size);
-        let out_apart = has_out && apart(axis.out, out_size);
-        let (group, piece) = match (self.across, direct) {
-            (true, true) => (even_share(line.extent, most, 64 / sizes[1].min(64)), n),
-            (false, true) => ((UNIT / n).max(ROWS), n),
-            // Whole cache lines on the side that lies along the axis.
-            (true, false) if out_turned => {
-                let piece = on_grid((TURNED_BYTES / sizes[2]).max(1));
-                let group = even_share(line.extent, area / piece, 64 / sizes[0].min(64));
-                (group, on_grid(area / group))
-            }
-            (true, false) => {
-                let group = even_share(line.extent, area / on_grid(8), 64 / sizes[1].min(64));
-                (group, on_grid(area / group))
-            }
-            (false, false) if line.extent == 1 || !flat => (1, TILE),
-            (false, false) => {
-                let turned = x_apart != out_apart || (x_apart && nearer(line.x, axis.x));
-                let piece = if turned {
-                    (TURNED_BYTES / sizes[1]).max(1)
-                } else {
-                    area / ROWS
-                };
-                // Pieces end on the kernel's grid, unless a line is one piece.
-                let piece = piece.max(grid).next_multiple_of(grid).min(n);
-                let group = (area / piece).min(line.extent).max(1);
-                let piece = area / group;
-                (group, if piece >= n { n } else { piece - piece % grid })
-            }
-        };
-        self.group = group.clamp(1, most.min(line.extent.max(1)));
-        self.piece = piece.min(n);
-        self.panels = match self.outer.first() {
-            Some(outer) if self.group == line.extent.max(1) => {
-                let most = (most / self.group).min(UNIT / (n * self.group).min(UNIT));
-                outer.extent.min(most.max(1))
-            }
-            _ => 1,
-        };
+        then(&mut plan)
     }
 
     /// Elements of the input.
     pub fn elements(&self) -> u64 {
         self.axis.extent as u64 * self.lines as u64
     }
-}
-
-/// Splits `extent` into equal shares of at most `most`, each a multiple of `unit` where that is
-/// possible, and returns the share.
-fn even_share(extent: usize, most: usize, unit: usize) -> usize {
-    let extent = extent.max(1);
-    let shares = extent.div_ceil(most.max(1));
-    extent
-        .div_ceil(shares)
-        .next_multiple_of(unit)
-        .min(most.max(1))
 }
 
 /// Appends a dimension, innermost first, merging it with the last one where that is even.
@@ -738,10 +397,22 @@ fn sort_and_merge(dims: &mut ArrayVec<Dim, MAX_NDIM>) {
     if dims.is_empty() {
         return;
     }
+    // In place: a plan has room for many dimensions, and most have one or two.
     dims.sort_by_key(|dim| (dim.out.unsigned_abs(), dim.x.unsigned_abs()));
-    let mut merged: ArrayVec<Dim, MAX_NDIM> = ArrayVec::new();
-    for &dim in dims.iter() {
-        push_merging(&mut merged, dim);
+    let mut kept = 0usize;
+    for i in 0..dims.len() {
+        let dim = dims[i];
+        if dim.extent == 1 {
+            continue;
+        }
+        let before = kept.checked_sub(1).map(|last| dims[last]);
+        match before.and_then(|before| before.merged(dim)) {
+            Some(merged) => dims[kept - 1] = merged,
+            None => {
+                dims[kept] = dim;
+                kept += 1;
+            }
+        }
     }
-    *dims = merged;
+    dims.truncate(kept);
 }

@@ -11,8 +11,8 @@
 mod order;
 
 use crate::environment;
-use crate::nest::{self, Progress, Scratch};
-use crate::plan::{Plan, ShortLine};
+use crate::nest::{self, Progress};
+use crate::plan::{Dims, Plan, Request, ShortLine, Small};
 use crate::pool;
 use crate::status::Error;
 use std::sync::OnceLock;
@@ -144,6 +144,40 @@ pub unsafe fn run_short(line: &ShortLine) {
     unsafe { nest::run_short(line) }
 }
 
+/// Carries out a request.
+///
+/// # Safety
+/// The memory that the request describes is what it says: readable, writable, and nobody else writes it
+/// meanwhile.
+#[inline]
+pub unsafe fn execute(request: &Request, callback: Option<&mut dyn Callback>) -> Result<(), Error> {
+    if callback.is_none()
+        && let Some(small) = Small::new(request)
+    {
+        let _environment = environment::Guard::new();
+        // SAFETY: this function's.
+        unsafe { nest::run_small(&small) };
+        return Ok(());
+    }
+    // SAFETY: this function's.
+    unsafe { execute_planned(request, callback) }
+}
+
+/// As [`execute`], by a plan.
+///
+/// # Safety
+/// As [`execute`].
+#[inline(never)] // small calls need no room for dimensions
+unsafe fn execute_planned(
+    request: &Request,
+    callback: Option<&mut dyn Callback>,
+) -> Result<(), Error> {
+    // SAFETY: this function's.
+    Plan::with(request, &mut Dims::default(), |plan| unsafe {
+        run(plan, callback)
+    })
+}
+
 /// Carries out a plan.
 ///
 /// # Safety
@@ -196,7 +230,7 @@ unsafe fn run_passes(
             return nest::with_copy(plan, |copied| run_passes(copied, shared, progress));
         }
         if plan.checking.is_some() {
-            nest::check(plan, &mut Scratch::new(), progress)?;
+            nest::with_scratch(plan, |scratch| nest::check(plan, scratch, progress))?;
         }
         run_units(plan, shared, progress)
     }
@@ -227,15 +261,16 @@ unsafe fn run_units(
     let next = AtomicUsize::new(0);
     let plan = PlanPointer(plan);
     let take = |plan: &PlanPointer, progress: &mut dyn Progress| {
-        let mut scratch = Scratch::new();
-        loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= units {
-                return Ok(());
+        nest::with_scratch(plan.0, |scratch| {
+            loop {
+                let unit = next.fetch_add(1, Ordering::Relaxed);
+                if unit >= units {
+                    return Ok(());
+                }
+                // SAFETY: this function's; the counter gives each unit once.
+                unsafe { nest::run_unit(plan.0, unit, scratch, progress)? };
             }
-            // SAFETY: this function's; the counter gives each unit once.
-            unsafe { nest::run_unit(plan.0, unit, &mut scratch, progress)? };
-        }
+        })
     };
     if threads == 1 {
         return take(&plan, progress);

@@ -118,7 +118,7 @@ pub fn check_nesting(size: usize, dims: &[Extent]) -> Result<(), Error> {
     }
     sorted.sort_unstable();
     let mut span = size as u64;
-    for (magnitude, extent, dim, stride) in sorted {
+    for &(magnitude, extent, dim, stride) in &sorted {
         if magnitude < span {
             return Err(Error::OutStrides {
                 dim,

@@ -259,6 +259,7 @@ fn the_committed_header_is_what_cbindgen_makes_of_the_source() {
         .unwrap_or_else(|error| panic!("cbindgen.toml: {error}"));
     let bindings = cbindgen::Builder::new()
         .with_config(config)
+        .with_src(root().join("src/ffi/types.rs"))
         .with_src(root().join("src/ffi.rs"))
         .with_src(root().join("src/ffi/typed.rs"))
         .generate()
@@ -384,6 +385,28 @@ fn the_example_of_the_readme_compiles_and_runs() {
             "the example of the README prints nothing"
         );
     }
+}
+
+#[test]
+fn the_python_of_the_readme_prints_what_it_says() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, rest) = readme
+        .split_once("```python\n")
+        .expect("Python in README.md");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let library = libraries().join("libcumulative.so");
+    let named = "target/release/libcumulative.so";
+    assert!(example.contains(named));
+    let example = example.replace(named, library.to_str().expect("a path in UTF-8"));
+    let mut python = Command::new("python3");
+    if python.arg("-c").arg(&example).output().is_err() {
+        eprintln!("skipped: there is no python3");
+        return;
+    }
+    let done = run(&mut python);
+    expect_success(&done, "the Python of the README");
+    let (_, said) = example.split_once("# ").expect("what it prints");
+    assert_eq!(done.stdout.trim(), said.trim());
 }
 
 /// c_tests/layout.c asserts the same numbers on the other side.

@@ -11,16 +11,9 @@ use oracle::model::{Carry, Mode, Nan, carry_dtype, carry_size, is_inexact, store
 use support::call::Call;
 use support::generate::{STYLES, Style, value, values};
 use support::verify::compare_carries;
-use support::{Random, default_options, last_error, status_name};
-
-const MODES: [Mode; 3] = [Mode::Sequential, Mode::Reassociate, Mode::Compensated];
-
-fn combinations() -> impl Iterator<Item = (Op, Dtype)> {
-    let pairs = Op::ALL
-        .into_iter()
-        .flat_map(|op| Dtype::ALL.map(|dtype| (op, dtype)));
-    pairs.filter(|(op, dtype)| op.computes_in(*dtype))
-}
+use support::{
+    MODES, Random, combinations, combine_bytes, default_options, last_error, status_name,
+};
 
 /// Whether chunks give the very bits of one scan.
 fn chunks_are_exact(op: Op, dtype: Dtype, mode: Mode) -> bool {
@@ -378,26 +371,6 @@ fn reduce(call: &Call) -> Vec<u8> {
     };
     assert_eq!(status, ffi::CUM_OK, "{}", last_error());
     totals
-}
-
-fn combine_bytes(op: Op, dtype: Dtype, mode: Mode, first: &[u8], second: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; first.len()];
-    let n = first.len() / carry_size(dtype, mode);
-    // SAFETY: all three hold n carries.
-    let status = unsafe {
-        let (first, second) = (first.as_ptr().cast(), second.as_ptr().cast());
-        ffi::cum_combine(
-            op.code(),
-            dtype.code(),
-            mode as i32,
-            n,
-            first,
-            second,
-            out.as_mut_ptr().cast(),
-        )
-    };
-    assert_eq!(status, ffi::CUM_OK, "{}", last_error());
-    out
 }
 
 #[test]

@@ -12,36 +12,7 @@ use oracle::model::{
 };
 use support::generate::{STYLES, Style, value};
 use support::verify::round_pair;
-use support::{Random, last_error, status_name};
-
-const MODES: [Mode; 3] = [Mode::Sequential, Mode::Reassociate, Mode::Compensated];
-
-fn combinations() -> impl Iterator<Item = (Op, Dtype)> {
-    let pairs = Op::ALL
-        .into_iter()
-        .flat_map(|op| Dtype::ALL.map(|dtype| (op, dtype)));
-    pairs.filter(|(op, dtype)| op.computes_in(*dtype))
-}
-
-fn combine_bytes(op: Op, dtype: Dtype, mode: Mode, first: &[u8], second: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; first.len()];
-    let n = first.len() / carry_size(dtype, mode);
-    // SAFETY: all three hold n carries.
-    let status = unsafe {
-        let (first, second) = (first.as_ptr().cast(), second.as_ptr().cast());
-        ffi::cum_combine(
-            op.code(),
-            dtype.code(),
-            mode as i32,
-            n,
-            first,
-            second,
-            out.as_mut_ptr().cast(),
-        )
-    };
-    assert_eq!(status, ffi::CUM_OK, "{}", last_error());
-    out
-}
+use support::{MODES, Random, combinations, combine_bytes, status_name};
 
 /// Two values as the line that combining them is a scan of, judged like one.
 fn judge_combination(

@@ -7,7 +7,7 @@ use cumulative::ffi::{self, cum_options};
 use oracle::combine::Op;
 use oracle::dtype::Dtype;
 use std::ffi::c_void;
-use support::{AXIS_NONE, default_options, last_error, status_name};
+use support::{AXIS_NONE, default_options, last_error, options, status_name};
 
 /// A scan of a 2 by 3 array of doubles that succeeds, for a test to spoil.
 struct Scan {
@@ -107,12 +107,6 @@ impl Scan {
         assert_eq!(self.run(), "CUM_OK", "{}", last_error());
         assert_eq!(last_error(), "");
     }
-}
-
-fn options(change: impl FnOnce(&mut cum_options)) -> Option<cum_options> {
-    let mut options = default_options();
-    change(&mut options);
-    Some(options)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use oracle::combine::Op;
 use oracle::dtype::{Dtype, load, store};
 use oracle::model::{Mode, carry_size};
 use support::generate::{Style, values};
-use support::{Random, default_options, status_name};
+use support::{Random, combinations, default_options, status_name};
 
 /// Pages that may be used, between two that may not.
 struct Guarded {
@@ -223,13 +223,6 @@ fn check(arena: &Arena, scan: Scan, data: &[u8]) {
     }
     support::verify::compare_carries(scan.dtype, scan.mode, &plain_carries, &guarded_carries)
         .unwrap_or_else(|text| panic!("{scan:?}: {text}"));
-}
-
-fn combinations() -> impl Iterator<Item = (Op, Dtype)> {
-    let pairs = Op::ALL
-        .into_iter()
-        .flat_map(|op| Dtype::ALL.map(|dtype| (op, dtype)));
-    pairs.filter(|(op, dtype)| op.computes_in(*dtype))
 }
 
 fn data(dtype: Dtype, count: usize) -> Vec<u8> {

@@ -6,7 +6,7 @@ mod support;
 use cumulative::ffi::{self, cum_options};
 use oracle::combine::Op;
 use oracle::dtype::Dtype;
-use support::{default_options, last_error, status_name};
+use support::{last_error, options, status_name};
 
 const UNTOUCHED: f64 = -4.5;
 
@@ -87,12 +87,6 @@ impl Reduction {
         assert_eq!(self.run(), "CUM_OK", "{}", last_error());
         assert_eq!(last_error(), "");
     }
-}
-
-fn options(change: impl FnOnce(&mut cum_options)) -> Option<cum_options> {
-    let mut options = default_options();
-    change(&mut options);
-    Some(options)
 }
 
 #[test]

@@ -82,8 +82,9 @@ impl<'a> Call<'a> {
             options.flags = case.flags;
             options.nan = case.nan;
         }
-        // Where whole calls are timed, the call is the one with nothing but the arrays.
-        let options = (!case.has_target(Against::Nanoseconds)).then_some(options);
+        // Where whole calls are timed, one without options has nothing but the arrays.
+        let plain = (options.mode, options.flags, options.nan) == (0, 0, 0);
+        let options = (!plain || !case.has_target(Against::Nanoseconds)).then_some(options);
         let entry: Entry = if matches!(function, Function::Empty) {
             empty
         } else {

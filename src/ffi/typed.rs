@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::op::Op;
 use crate::plan::{FLATTEN, Operand, Options, Request};
 use crate::status::Error;
+use crate::threads;
 
 /// Scans `n` elements from `x` to `out`.
 ///
@@ -42,7 +43,7 @@ unsafe fn contiguous(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8)
             options: Options::default(),
         };
         // SAFETY: the caller's.
-        unsafe { super::execute(&request, None) }
+        unsafe { threads::execute(&request, None) }
     })
 }
 

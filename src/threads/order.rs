@@ -106,11 +106,13 @@ fn check(shape: [usize; 2], axis: usize, options: Options, with_carries: bool) {
         },
     };
     let mut dims = Dims::default();
-    let mut plan = Plan::new(&request, &mut dims).expect("a request without fault");
-    (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
-    (plan.many, plan.widening) = (None, None);
-    // SAFETY: the arrays are as the request says; the kernels' elements have the size of a u64.
-    unsafe { run(&plan, None) }.expect("no callback to cancel");
+    Plan::with(&request, &mut dims, |plan| {
+        (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
+        (plan.many, plan.widening) = (None, None);
+        // SAFETY: the arrays are as the request says; the kernels' elements have the size of a u64.
+        unsafe { run(plan, None) }
+    })
+    .expect("a request without fault, and no callback to cancel");
     for line in 0..lines {
         let at = |i: usize| {
             if axis == 0 {

@@ -8,6 +8,9 @@ pub mod generate;
 pub mod layout;
 pub mod verify;
 
+use crate::oracle::combine::Op;
+use crate::oracle::dtype::Dtype;
+use crate::oracle::model::{Mode, carry_size};
 use cumulative::ffi;
 use std::ffi::CStr;
 
@@ -94,4 +97,42 @@ pub fn status_name(status: i32) -> String {
     // SAFETY: the function takes any number and returns a static string.
     let text = unsafe { CStr::from_ptr(ffi::cum_status_name(status)) };
     text.to_str().expect("UTF-8").to_owned()
+}
+
+/// Options with some changed.
+pub fn options(change: impl FnOnce(&mut ffi::cum_options)) -> Option<ffi::cum_options> {
+    let mut options = default_options();
+    change(&mut options);
+    Some(options)
+}
+
+pub const MODES: [Mode; 3] = [Mode::Sequential, Mode::Reassociate, Mode::Compensated];
+
+/// Every operation with every type that it computes in.
+pub fn combinations() -> impl Iterator<Item = (Op, Dtype)> {
+    let pairs = Op::ALL
+        .into_iter()
+        .flat_map(|op| Dtype::ALL.map(|dtype| (op, dtype)));
+    pairs.filter(|(op, dtype)| op.computes_in(*dtype))
+}
+
+/// What `cum_combine` makes of carries.
+pub fn combine_bytes(op: Op, dtype: Dtype, mode: Mode, first: &[u8], second: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; first.len()];
+    let n = first.len() / carry_size(dtype, mode);
+    // SAFETY: all three hold n carries.
+    let status = unsafe {
+        let (first, second) = (first.as_ptr().cast(), second.as_ptr().cast());
+        ffi::cum_combine(
+            op.code(),
+            dtype.code(),
+            mode as i32,
+            n,
+            first,
+            second,
+            out.as_mut_ptr().cast(),
+        )
+    };
+    assert_eq!(status, ffi::CUM_OK, "{}", last_error());
+    out
 }

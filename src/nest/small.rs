@@ -1,0 +1,136 @@
+//! Does small scans, for which there is no plan.
+
+use super::block::{scan_across, scan_along};
+use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels};
+use crate::plan::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
+use crate::tile::{self, Move};
+use std::mem::MaybeUninit;
+
+/// Does a short line.
+///
+/// # Safety
+/// `x` and `out` hold `n` elements, and nobody else writes them.
+#[inline]
+pub unsafe fn run_short(line: &ShortLine) {
+    let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
+    let block = Block {
+        x: line.x,
+        x_pitch: 0,
+        out: line.out,
+        out_pitch: 0,
+        len: line.n,
+        rows: 1,
+        acc: acc.as_mut_ptr().cast(),
+        started: false,
+    };
+    // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
+    unsafe { (line.kernel.along[0])(&block) }
+}
+
+/// Does a small scan.
+///
+/// # Safety
+/// `x` and `out` hold the elements, and the carries are there; nobody else writes any of these.
+pub unsafe fn run_small(small: &Small) {
+    let mut acc = MaybeUninit::<[u128; MOST_LINES * LARGEST_ACCUMULATOR / 16]>::uninit();
+    let acc = acc.as_mut_ptr().cast::<u8>();
+    let (kernel, [outer, n, inner]) = (small.kernel, small.extents);
+    let lines = outer * inner;
+    let pitch = (inner * small.size) as isize;
+    let panel = n as isize * pitch;
+    // SAFETY: this function's; there is room for the accumulators of that many lines, which are in the
+    // order of the lines, and each is written before it is exported. Rows lie in the arrays, and a
+    // first row that is the last one has the others before it.
+    unsafe {
+        if let Some((carry, stride)) = small.carry_in {
+            for line in 0..lines {
+                (kernel.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
+            }
+        }
+        let block = Block {
+            x: small.x,
+            x_pitch: panel,
+            out: small.out,
+            out_pitch: panel,
+            len: n,
+            rows: outer,
+            acc,
+            started: small.carry_in.is_some(),
+        };
+        match small.reverse {
+            _ if inner > 1 => {
+                let (last, pitch) = match small.reverse {
+                    Some(_) => (panel - pitch, -pitch),
+                    None => (0, pitch),
+                };
+                let block = Block {
+                    x: small.x.offset(last),
+                    x_pitch: pitch,
+                    out: small.out.offset(last),
+                    out_pitch: pitch,
+                    len: inner,
+                    rows: n,
+                    ..block
+                };
+                let panels = Panels {
+                    count: outer,
+                    x: panel,
+                    out: panel,
+                };
+                scan_across(kernel, small.many, small.form, &block, panels, false);
+            }
+            None => scan_along(
+                kernel.along[small.form],
+                small.many,
+                small.form,
+                &block,
+                false,
+            ),
+            Some(elements) => run_turned(small, elements, block),
+        }
+        if let Some(carry) = small.carry_out {
+            for line in 0..lines {
+                let acc = acc.add(line * kernel.acc_size);
+                (kernel.export)(acc, true, carry.add(line * kernel.carry_size));
+            }
+        }
+    }
+}
+
+/// Scans rows from their ends: turns them on their way in and out.
+///
+/// # Safety
+/// As [`run_small`], with the block of all rows.
+unsafe fn run_turned(small: &Small, elements: Move, block: Block) {
+    let mut turned = MaybeUninit::<[u128; SMALL_TURNED]>::uninit();
+    let turned = turned.as_mut_ptr().cast::<u8>();
+    let size = small.size as isize;
+    let (pitch, n) = (block.x_pitch, [block.rows, block.len]);
+    let last = (block.len as isize - 1) * size;
+    // SAFETY: this function's; `turned` has room for all elements, and lies apart.
+    unsafe {
+        elements(&tile::Block {
+            src: block.x.offset(last),
+            dst: turned,
+            n,
+            src_strides: [pitch, -size],
+            dst_strides: [pitch, size],
+            stream: false,
+        });
+        let within = Block {
+            x: turned,
+            out: turned,
+            ..block
+        };
+        let single = small.kernel.along[small.form];
+        scan_along(single, small.many, small.form, &within, false);
+        elements(&tile::Block {
+            src: turned,
+            dst: block.out.offset(last),
+            n,
+            src_strides: [pitch, size],
+            dst_strides: [pitch, -size],
+            stream: false,
+        });
+    }
+}

@@ -1,0 +1,205 @@
+//! The way of small calls: what can be scanned as it lies needs no plan.
+//!
+//! Working a plan out takes some ten times as long as scanning a few elements. Most small calls ask for
+//! little: contiguous arrays of one type, that are apart or the same. Seen from the axis, such an array is
+//! a box of `outer` times `n` times `inner` elements, and every line and row follows from these three.
+//!
+//! Whatever is not small, or not right, is left to a plan, which knows what to do or to say.
+#![forbid(unsafe_code)]
+
+use super::REGROUPED_FROM;
+use super::request::{FLATTEN, Nan, Request, check_carries};
+use crate::dtype::{DType, Kind};
+use crate::kernels::{self, Kernel, Lines, Mode, Overflow};
+use crate::op::Op;
+use crate::simd::Isa;
+use crate::tile::{self, Move};
+use crate::view::Range;
+
+/// Elements up to which the way through a whole plan would cost more than the scan.
+const SMALL: usize = 4096;
+
+/// Most lines of a small scan.
+pub const MOST_LINES: usize = 64;
+
+/// Most elements of a small scan that runs along from the end: they are turned on their way.
+pub const SMALL_TURNED: usize = 256;
+
+/// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
+/// are one.
+pub struct ShortLine {
+    /// The kernels.
+    pub kernel: &'static Kernel,
+    /// The elements.
+    pub x: *const u8,
+    /// Their results: the same memory, or apart.
+    pub out: *mut u8,
+    /// Number of elements, at least one.
+    pub n: usize,
+}
+
+impl ShortLine {
+    /// The short line of `n` elements from `x` to `out`, if it is one and nothing is wrong with it;
+    /// otherwise a plan will tell.
+    #[inline]
+    pub fn new(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> Option<ShortLine> {
+        if n == 0 || n > SMALL || !lie_well(x, out, n * dtype.size()) {
+            return None;
+        }
+        let kernel = kernels::sequential(op, dtype)?;
+        Some(ShortLine { kernel, x, out, n })
+    }
+}
+
+/// Whether so many bytes, which are few, are the same or apart, and none of them is at NULL.
+#[inline]
+fn lie_well(x: *const u8, out: *mut u8, bytes: usize) -> bool {
+    let (from, to) = (x.addr(), out.addr());
+    // Closer together than their length they overlap, and farther than that from the end of the address
+    // space neither wraps around.
+    let apart = from.abs_diff(to) >= bytes && from.max(to) <= usize::MAX - bytes;
+    from != 0 && to != 0 && (from == to || apart)
+}
+
+/// A scan of few elements that lie contiguous in and out, in C order, and are of one type.
+pub struct Small {
+    /// The kernels.
+    pub kernel: &'static Kernel,
+    /// Those for many lines.
+    pub many: Option<&'static Lines>,
+    /// Index of the inclusive or exclusive form of each kernel.
+    pub form: usize,
+    /// The elements.
+    pub x: *const u8,
+    /// Their results: the same memory, or apart.
+    pub out: *mut u8,
+    /// Extents before the axis, along it, and behind it: none is 0, there are at most [`MOST_LINES`]
+    /// lines, and at most [`SMALL_TURNED`] elements if they are to be turned.
+    pub extents: [usize; 3],
+    /// Bytes of an element.
+    pub size: usize,
+    /// Moves elements, if the scan runs from the end.
+    pub reverse: Option<Move>,
+    /// Carries in: the first, and bytes to the next line's.
+    pub carry_in: Option<(*const u8, usize)>,
+    /// Carries out, one a line.
+    pub carry_out: Option<*mut u8>,
+}
+
+impl Small {
+    /// The small scan that a request asks for, if it is one and nothing is wrong with it.
+    #[inline]
+    pub fn new(request: &Request<'_>) -> Option<Small> {
+        let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
+        let dtype = request.dtype;
+        // A truth value may be any byte before it is converted.
+        if x.dtype != dtype || out.dtype != dtype || dtype == DType::Bool || options.initial {
+            return None;
+        }
+        if (options.nan != Nan::Propagate && dtype.has_nan())
+            || (options.overflow != Overflow::Wrap && dtype.kind() == Kind::Integer)
+        {
+            return None;
+        }
+        let extents = extents(request.shape, request.axis)?;
+        let [outer, n, inner] = extents;
+        let (elements, lines) = (outer * n * inner, outer * inner);
+        let sequential = match options.mode {
+            Mode::Sequential => true,
+            Mode::Reassociate => n < REGROUPED_FROM,
+            Mode::Compensated => false,
+        };
+        let turned = options.reverse && inner == 1;
+        if !sequential || lines > MOST_LINES || (turned && elements > SMALL_TURNED) {
+            return None;
+        }
+        let size = dtype.size();
+        let bytes = elements * size;
+        let flat = request.axis == FLATTEN || request.shape.is_empty();
+        let out_shape: &[i64] = if flat { &[n as i64] } else { request.shape };
+        if !lie_well(x.pointer, out.pointer, bytes)
+            || !contiguous(request.shape, x.strides, size)
+            || !contiguous(out_shape, out.strides, size)
+        {
+            return None;
+        }
+        let kernel = kernels::sequential(request.op, dtype)?;
+        if options.carry_in.is_some() || options.carry_out.is_some() {
+            let x = Range::new(x.pointer.addr(), bytes)?;
+            let out = Range::new(out.pointer.addr(), bytes)?;
+            check_carries(options, kernel.carry_size, lines, x, out).ok()?;
+        }
+        let isa = Isa::current();
+        let many = if lines == 1 {
+            None
+        } else {
+            kernels::lines(isa, request.op, dtype, Mode::Sequential, Overflow::Wrap)
+        };
+        Some(Small {
+            kernel,
+            many,
+            form: options.exclusive as usize,
+            x: x.pointer,
+            out: out.pointer,
+            extents,
+            size,
+            reverse: options.reverse.then(|| tile::move_of_size(isa, size)),
+            carry_in: options.carry_in.map(|carry| {
+                let stride = if carry.len == 1 { 0 } else { kernel.carry_size };
+                (carry.pointer, stride)
+            }),
+            carry_out: options.carry_out.map(|carry| carry.pointer),
+        })
+    }
+}
+
+/// The extents before the axis, along it and behind it, if there is such an axis and there are few
+/// elements, but some.
+#[inline]
+fn extents(shape: &[i64], axis: i32) -> Option<[usize; 3]> {
+    let ndim = shape.len() as i32;
+    let axis = match axis {
+        FLATTEN => ndim,
+        0 | -1 if ndim == 0 => ndim,
+        _ if (0..ndim).contains(&axis) => axis,
+        _ if (-ndim..0).contains(&axis) => axis + ndim,
+        _ => return None,
+    };
+    let mut elements = 1;
+    let mut product = |part: &[i64]| {
+        let mut product = 1;
+        for &extent in part {
+            // A negative extent is a large one here; no product of these overflows.
+            let extent = extent as usize;
+            if extent.wrapping_sub(1) >= SMALL {
+                return None;
+            }
+            product *= extent;
+            elements *= extent;
+            if elements > SMALL {
+                return None;
+            }
+        }
+        Some(product)
+    };
+    let axis = axis as usize;
+    if axis == shape.len() {
+        return Some([1, product(shape)?, 1]);
+    }
+    let (before, behind) = (product(&shape[..axis])?, product(&shape[axis + 1..])?);
+    Some([before, product(&shape[axis..=axis])?, behind])
+}
+
+/// Whether elements with these strides lie in C order without gaps; the extents are few and not 0.
+#[inline]
+fn contiguous(shape: &[i64], strides: Option<&[i64]>, size: usize) -> bool {
+    let Some(strides) = strides else { return true };
+    let mut apart = size as i64;
+    for (&extent, &stride) in shape.iter().zip(strides).rev() {
+        if extent != 1 && stride != apart {
+            return false;
+        }
+        apart *= extent;
+    }
+    true
+}

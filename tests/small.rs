@@ -1,0 +1,98 @@
+//! Small calls take a way of their own, past the plan: it gives what a plan gives. A call with a progress function never
+//! takes it.
+
+mod oracle;
+mod support;
+
+use oracle::combine::Op;
+use oracle::dtype::{Dtype, store};
+use oracle::model::{Mode, Nan, Overflow, contiguous};
+use support::call::Call;
+use support::generate::{Style, values};
+use support::{AXIS_NONE, MODES, Random, combinations, status_name};
+
+/// On both sides of what is small: 64 lines, 256 elements that are turned, 4096 in all.
+const SHAPES: [&[usize]; 17] = [
+    &[],
+    &[1],
+    &[8],
+    &[31],
+    &[256],
+    &[257],
+    &[4096],
+    &[4097],
+    &[4, 8],
+    &[8, 1],
+    &[64, 4],
+    &[65, 3],
+    &[1, 64],
+    &[2, 0, 3],
+    &[2, 3, 5],
+    &[4, 1, 16, 5],
+    &[16, 17],
+];
+
+fn check(call: &Call) {
+    let planned = Call {
+        progress: true,
+        ..call.clone()
+    };
+    let (small, planned) = (call.run(), planned.run());
+    let same = small.status == planned.status
+        && small.memory == planned.memory
+        && small.carry_out == planned.carry_out;
+    assert!(
+        same,
+        "{}, by a plan {}: {}",
+        status_name(small.status),
+        status_name(planned.status),
+        call.summary()
+    );
+}
+
+/// A call for each axis of each shape, with its options drawn.
+fn check_all(op: Op, dtype: Dtype, random: &mut Random) {
+    for shape in SHAPES {
+        let ndim = shape.len() as i32;
+        for axis in (-ndim..ndim).chain([AXIS_NONE]) {
+            let count = shape.iter().product();
+            let x = values(random, dtype, Style::Place, count);
+            let mut call = Call::plain(op, dtype, shape, axis, &x);
+            call.exclusive = random.one_in(2);
+            call.reverse = random.one_in(2);
+            call.mode = random.pick(&MODES);
+            call.nan = random.pick(&[Nan::Propagate, Nan::Propagate, Nan::Skip]);
+            call.overflow = random.pick(&[Overflow::Wrap, Overflow::Wrap, Overflow::Saturate]);
+            if random.one_in(2) {
+                call.x_strides = Some(contiguous(shape, dtype.size()));
+            }
+            if random.one_in(2) {
+                call.out_strides = Some(contiguous(&call.out_shape(), dtype.size()));
+            }
+            if random.one_in(4) {
+                call.out_at = call.x_at + random.below(3) * dtype.size();
+            }
+            let lines = call.line_count();
+            if call.mode != Mode::Compensated && random.one_in(2) {
+                let given = random.pick(&[1, lines, lines + 1]);
+                let mut bytes = vec![0; given * dtype.size()];
+                let carries = values(random, dtype, Style::Place, given);
+                for (bytes, value) in bytes.chunks_mut(dtype.size()).zip(carries) {
+                    store(dtype, value, bytes);
+                }
+                call.carry_in = Some(bytes);
+                call.carry_shared = given == lines && random.one_in(2);
+            }
+            call.carry_out = call.carry_shared || random.one_in(2);
+            check(&call);
+        }
+    }
+}
+
+#[test]
+fn small_calls_give_what_a_plan_gives() {
+    let mut random = Random::new(7);
+    for (op, dtype) in combinations() {
+        check_all(op, dtype, &mut random);
+    }
+}
