@@ -149,9 +149,10 @@ pub unsafe fn run_short(line: &ShortLine) {
         rows: 1,
         acc: acc.as_mut_ptr().cast(),
         started: false,
+        exclusive: false,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
-    unsafe { (line.kernel.along[0])(&block) }
+    unsafe { (line.kernel.along)(&block) }
 }
 
 /// Reads the carries of a group of lines.
@@ -312,6 +313,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         rows: plan.axis.extent,
         acc,
         started,
+        exclusive: plan.exclusive,
     };
     let panels = Panels {
         count: place.panels,
@@ -331,12 +333,12 @@ unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) 
     // SAFETY: this function's.
     unsafe {
         if let Some(many) = plan.many {
-            many.across[plan.form](block, panels, stream);
+            (many.across)(block, panels, stream);
             return;
         }
         for panel in 0..panels.count {
             let by = panel as isize;
-            (plan.kernel.across[plan.form])(&Block {
+            (plan.kernel.across)(&Block {
                 x: block.x.wrapping_offset(by * panels.x),
                 out: block.out.wrapping_offset(by * panels.out),
                 acc: block.acc.add(panel * block.len * acc_size),
@@ -351,7 +353,7 @@ unsafe fn scan_across(plan: &Plan, block: &Block, panels: Panels, stream: bool) 
 /// # Safety
 /// As [`crate::kernels::Along`].
 unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
-    let single = plan.along[plan.form];
+    let single = plan.along;
     // Rows are taken together in the computing type alone.
     let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
     // SAFETY: this function's.
@@ -362,7 +364,7 @@ unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
             .and_then(|many| many.along.map(|along| (along, many.longest)))
         {
             Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
-                along[plan.form](block, single, stream)
+                along(block, single, stream)
             }
             _ => single(block),
         }
@@ -576,6 +578,7 @@ unsafe fn run_block(
             rows: extent.rows,
             acc,
             started,
+            exclusive: plan.exclusive,
         };
         let stream = plan.stream && plan.direct_out;
         if plan.across {
@@ -724,7 +727,7 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
     let raw_tile = scratch.raw.as_mut_ptr().cast::<u8>();
     let x_tile = scratch.x.as_mut_ptr().cast::<u8>();
     let out_tile = scratch.out.as_mut_ptr().cast::<u8>();
-    let exclusive = plan.form == 1;
+    let exclusive = plan.exclusive;
     let n = plan.axis.extent;
     let mut started = plan.carry_in.is_some();
     let line = place.line as u64;

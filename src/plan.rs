@@ -186,14 +186,14 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
-    /// The scans along: the kernel's, or ones that read elements of the input's type.
-    pub along: [Run; 2],
-    /// The latter, where there are any.
-    pub widening: Option<[Run; 2]>,
+    /// The scan along: the kernel's, or one that reads elements of the input's type.
+    pub along: Run,
+    /// The latter, where there is one.
+    pub widening: Option<Run>,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
-    /// Index of the inclusive or exclusive form of each kernel.
-    pub form: usize,
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
     /// The operation, for messages.
     pub op: Op,
     /// Whether the scan runs from the last index of the axis to the first.
@@ -558,7 +558,7 @@ impl<'d> Plan<'d> {
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
             many,
-            form: options.exclusive as usize,
+            exclusive: options.exclusive,
             op,
             reverse: options.reverse,
             dtypes,

@@ -11,7 +11,7 @@ use crate::accumulate::Accumulate;
 ///
 /// # Safety
 /// As [`super::Run`].
-pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<A: Accumulate>(block: &Block) {
     let acc = block.acc.cast::<A::Acc>();
     for i in 0..block.rows {
         // SAFETY: every row is below `rows`, every column below `len`; an element is read before its
@@ -26,7 +26,7 @@ pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
                 for j in 0..block.len {
                     let first = A::first(x.add(j).read_unaligned());
                     acc.add(j).write(first);
-                    let shown = if EXCLUSIVE {
+                    let shown = if block.exclusive {
                         A::IDENTITY
                     } else {
                         A::value(first)
@@ -39,7 +39,7 @@ pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
                 let before = acc.add(j).read();
                 let after = A::step(before, x.add(j).read_unaligned());
                 acc.add(j).write(after);
-                let shown = A::value(if EXCLUSIVE { before } else { after });
+                let shown = A::value(if block.exclusive { before } else { after });
                 out.add(j).write_unaligned(shown);
             }
         }

@@ -72,6 +72,8 @@ pub struct Block {
     pub acc: *mut u8,
     /// Whether the accumulators hold something.
     pub started: bool,
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
 }
 
 /// A kernel.
@@ -83,10 +85,10 @@ pub type Run = unsafe fn(&Block);
 
 /// Everything that depends on operation, computing type, mode and overflow.
 pub struct Kernel {
-    /// Scans along: inclusive, exclusive.
-    pub along: [Run; 2],
-    /// Scans across: inclusive, exclusive.
-    pub across: [Run; 2],
+    /// Scans along.
+    pub along: Run,
+    /// Scans across.
+    pub across: Run,
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
@@ -171,8 +173,8 @@ trait Family {
 pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
-        along: [along::run::<A, false>, along::run::<A, true>],
-        across: [across::run::<A, false>, across::run::<A, true>],
+        along: along::run::<A>,
+        across: across::run::<A>,
         grid: 1,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
@@ -344,8 +346,8 @@ fn tuned(
     window::kernel(isa, op, dtype, mode, overflow)
 }
 
-/// Scans along, inclusive and exclusive, that read elements of the first type and compute in the
-/// second; `None` where elements are better converted beforehand.
+/// The scan along that reads elements of the first type and computes in the second; `None` where elements
+/// are better converted beforehand.
 ///
 /// The results are those of the second type's kernel on converted elements, and the blocks the same but
 /// for the type of `x`, which does not meet `out`.
@@ -355,7 +357,7 @@ pub fn widening(
     dtypes: [DType; 2],
     mode: Mode,
     overflow: Overflow,
-) -> Option<[Run; 2]> {
+) -> Option<Run> {
     window::widening(isa, op, dtypes, mode, overflow)
 }
 

@@ -20,7 +20,7 @@
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
 
-use super::{Along, Block, Run};
+use super::{Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
 use std::arch::x86_64::__m256i;
@@ -28,11 +28,6 @@ use std::arch::x86_64::__m256i;
 /// Rows this many bytes apart, or a multiple, share the sets of the first-level cache: there one group
 /// at a time is faster than two.
 const ALIAS: isize = 4096;
-
-/// The kernels of an accumulator: inclusive, exclusive.
-pub const fn kernels<A: Lanewise>() -> [Along; 2] {
-    [run::<A, false>, run::<A, true>]
-}
 
 /// Rows and their accumulators.
 #[derive(Clone, Copy)]
@@ -44,6 +39,7 @@ struct Rows {
     len: usize,
     acc: *mut u8,
     started: bool,
+    exclusive: bool,
 }
 
 impl Rows {
@@ -61,7 +57,7 @@ impl Rows {
     /// Does the first element of `n` lines of an operation without a neutral element, and returns
     /// what remains to be done.
     #[inline(always)]
-    unsafe fn first_column<A: Lanewise, const EXCLUSIVE: bool>(self, n: usize) -> Rows {
+    unsafe fn first_column<A: Lanewise>(self, n: usize) -> Rows {
         let size = size_of::<A::T>();
         // SAFETY: the caller's: n rows of at least one element.
         unsafe {
@@ -69,7 +65,7 @@ impl Rows {
                 let x = row(self.x, self.x_pitch, r).cast::<A::T>();
                 let first = A::first(x.read_unaligned());
                 self.acc.cast::<A::T>().add(r).write(first);
-                let shown = if EXCLUSIVE { A::IDENTITY } else { first };
+                let shown = if self.exclusive { A::IDENTITY } else { first };
                 let out = row(self.out, self.out_pitch, r).cast::<A::T>();
                 out.write_unaligned(shown);
             }
@@ -83,43 +79,35 @@ impl Rows {
         }
     }
 
-    /// `G` groups of rows, of which the first `head` columns stand before an aligned address, if
-    /// `STREAM`.
+    /// `G` groups of rows, of which the first `head` columns stand before an aligned address.
     #[inline(always)]
-    unsafe fn lines<
-        A: Lanewise,
-        S: Square<N>,
-        const N: usize,
-        const EXCLUSIVE: bool,
-        const G: usize,
-        const STREAM: bool,
-    >(
+    unsafe fn lines<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
         self,
         head: usize,
+        stream: bool,
     ) {
         // SAFETY: the caller's.
         unsafe {
             if self.started || A::NEUTRAL.is_some() {
-                self.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head);
+                self.scan::<A, S, N, G>(head, stream);
             } else {
-                let rest = self.first_column::<A, EXCLUSIVE>(G * S::ROWS);
-                rest.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head.wrapping_sub(1) % N);
+                let head = if head > 0 {
+                    head - 1
+                } else {
+                    (N - 1) * stream as usize
+                };
+                let rest = self.first_column::<A>(G * S::ROWS);
+                rest.scan::<A, S, N, G>(head, stream);
             }
         }
     }
 
     /// The same, of lines that have started or have a neutral element to start from.
     #[inline(always)]
-    unsafe fn scan<
-        A: Lanewise,
-        S: Square<N>,
-        const N: usize,
-        const EXCLUSIVE: bool,
-        const G: usize,
-        const STREAM: bool,
-    >(
+    unsafe fn scan<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
         self,
         head: usize,
+        stream: bool,
     ) {
         let size = size_of::<A::T>();
         // SAFETY: the columns of all blocks together are those of the rows.
@@ -135,8 +123,8 @@ impl Rows {
             }
             let mut column = 0;
             let head = head.min(self.len);
-            if STREAM && head > 0 {
-                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, 0, head);
+            if head > 0 {
+                self.part::<A, S, N, G>(&mut state, 0, head);
                 column = head;
             }
             while column + N <= self.len {
@@ -145,15 +133,22 @@ impl Rows {
                     let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
                     for c in &mut c {
                         *acc = A::step_lanes(*acc, *c);
-                        *c = if EXCLUSIVE { *before } else { *acc };
-                        *before = *acc;
+                        *c = *acc;
                     }
-                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
+                    if self.exclusive {
+                        hold_back(&mut c, before);
+                    }
+                    let out = rows.out.wrapping_add(column * size);
+                    if stream {
+                        S::store::<true>(out, self.out_pitch, c);
+                    } else {
+                        S::store::<false>(out, self.out_pitch, c);
+                    }
                 }
                 column += N;
             }
             if column < self.len {
-                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, column, self.len - column);
+                self.part::<A, S, N, G>(&mut state, column, self.len - column);
             }
             for (g, (acc, _)) in state.iter().enumerate() {
                 avx2::store::<false>(self.acc.add(g * S::ROWS * size), *acc);
@@ -163,13 +158,7 @@ impl Rows {
 
     /// `n < N` columns.
     #[inline(always)]
-    unsafe fn part<
-        A: Lanewise,
-        S: Square<N>,
-        const N: usize,
-        const EXCLUSIVE: bool,
-        const G: usize,
-    >(
+    unsafe fn part<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
         self,
         state: &mut [State; G],
         column: usize,
@@ -181,10 +170,25 @@ impl Rows {
             let (x, out) = (rows.x.wrapping_add(at), rows.out.wrapping_add(at));
             // SAFETY: the caller's.
             unsafe {
-                step_part::<A, S, N, EXCLUSIVE>((x, rows.x_pitch), (out, rows.out_pitch), n, state)
+                step_part::<A, S, N>(
+                    (x, rows.x_pitch),
+                    (out, rows.out_pitch),
+                    n,
+                    self.exclusive,
+                    state,
+                )
             }
         }
     }
+}
+
+/// Moves columns up by one, for an exclusive scan; `before` is the one that stands before the first.
+#[inline(always)]
+fn hold_back<const N: usize>(columns: &mut [__m256i; N], before: &mut __m256i) {
+    let last = columns[N - 1];
+    columns.copy_within(..N - 1, 1);
+    columns[0] = *before;
+    *before = last;
 }
 
 /// Reads `n < N` columns: a function of its own for all operations on elements of a size, since its
@@ -255,14 +259,15 @@ unsafe fn store_part_inside<S: Square<N>, const N: usize>(
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C.
 #[inline(never)]
-unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize>(
     x: (*const u8, isize),
     out: (*mut u8, isize),
     n: usize,
+    exclusive: bool,
     state: &mut State,
 ) {
     // SAFETY: this function's.
-    unsafe { step_part_inside::<A, S, N, EXCLUSIVE>(x, out, n, state) }
+    unsafe { step_part_inside::<A, S, N>(x, out, n, exclusive, state) }
 }
 
 /// [`step_part`] with the instruction set.
@@ -270,10 +275,11 @@ unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: 
 /// # Safety
 /// As [`step_part`].
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize>(
     (x, x_pitch): (*const u8, isize),
     (out, out_pitch): (*mut u8, isize),
     n: usize,
+    exclusive: bool,
     (acc, before): &mut State,
 ) {
     // SAFETY: this function's.
@@ -282,7 +288,7 @@ unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const EXCL
         load_part::<S, N>(x, x_pitch, n, &mut columns);
         for c in columns.iter_mut().take(n) {
             *acc = A::step_lanes(*acc, *c);
-            *c = if EXCLUSIVE { *before } else { *acc };
+            *c = if exclusive { *before } else { *acc };
             *before = *acc;
         }
         store_part::<S, N>(out, out_pitch, &columns, n);
@@ -298,14 +304,14 @@ type State = (__m256i, __m256i);
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C. `A::T` has 2, 4, 8 or 16 bytes.
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stream: bool) {
+pub unsafe fn run<A: Lanewise>(block: &Block, rest: Run, stream: bool) {
     // SAFETY: this function's.
     unsafe {
         match size_of::<A::T>() {
-            2 => grouped::<A, Bytes2, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
-            4 => grouped::<A, Bytes4, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
-            8 => grouped::<A, Bytes8, 4, EXCLUSIVE, 2, 1>(block, rest, stream),
-            16 => grouped::<A, Bytes16, 2, EXCLUSIVE, 4, 2>(block, rest, stream),
+            2 => grouped::<A, Bytes2, 8, 1, 1>(block, rest, stream),
+            4 => grouped::<A, Bytes4, 8, 1, 1>(block, rest, stream),
+            8 => grouped::<A, Bytes8, 4, 2, 1>(block, rest, stream),
+            16 => grouped::<A, Bytes16, 2, 4, 2>(block, rest, stream),
             _ => rest(block),
         }
     }
@@ -314,14 +320,7 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stre
 /// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache, and where results go
 /// past the caches.
 #[inline(always)]
-unsafe fn grouped<
-    A: Lanewise,
-    S: Square<N>,
-    const N: usize,
-    const EXCLUSIVE: bool,
-    const G: usize,
-    const H: usize,
->(
+unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, const H: usize>(
     block: &Block,
     rest: Run,
     stream: bool,
@@ -336,6 +335,7 @@ unsafe fn grouped<
         len: block.len,
         acc: block.acc,
         started: block.started,
+        exclusive: block.exclusive,
     };
     let misaligned = rows.out.addr() % WIDTH;
     let stream = stream
@@ -353,16 +353,12 @@ unsafe fn grouped<
     unsafe {
         if G > H && !alone {
             while left >= many {
-                rows.lines::<A, S, N, EXCLUSIVE, G, false>(0);
+                rows.lines::<A, S, N, G>(0, false);
                 (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
         while left >= few {
-            if stream {
-                rows.lines::<A, S, N, EXCLUSIVE, H, true>(head);
-            } else {
-                rows.lines::<A, S, N, EXCLUSIVE, H, false>(0);
-            }
+            rows.lines::<A, S, N, H>(head, stream);
             (rows, left) = (rows.below::<A>(few), left - few);
         }
         if stream {

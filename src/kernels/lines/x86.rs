@@ -28,8 +28,8 @@ unsafe fn scrub<A: Lanewise>(x: *const u8, tile: *mut u8, n: usize) {
 /// Kernels for rows of any length.
 const fn long<A: Lanewise>() -> Lines {
     Lines {
-        across: columns::kernels::<A>(),
-        along: Some(rows::kernels::<A>()),
+        across: columns::run::<A>,
+        along: Some(rows::run::<A>),
         longest: usize::MAX,
         scrub: scrub::<A>,
     }

@@ -207,9 +207,7 @@ const AHEAD: usize = 1024;
 /// The processor has the vector's instruction set; `x` and `out` hold the elements of all the groups
 /// and are the same or do not meet.
 #[inline(always)]
-pub unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-    stretch: &Stretch<V::T>,
-) -> (usize, V::T) {
+pub unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
     // SAFETY: this function's; every access lies within the groups.
     unsafe {
         let carry = V::broadcast(stretch.carry);
@@ -257,7 +255,7 @@ pub unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
             if V::any(V::or(untrue, V::and(outside, high))) {
                 break;
             }
-            if EXCLUSIVE {
+            if stretch.exclusive {
                 let mut before = sum;
                 for slot in &mut sums {
                     let inclusive = *slot;

@@ -90,11 +90,12 @@ pub trait Method: 'static {
     ///
     /// # Safety
     /// As [`groups`](Method::groups), for `n` elements.
-    unsafe fn plain<const EXCLUSIVE: bool>(
+    unsafe fn plain(
         x: *const Self::T,
         out: *mut Self::T,
         n: usize,
         carry: Option<Self::T>,
+        exclusive: bool,
     ) -> Self::T;
 
     /// Does groups until one does not succeed, of which nothing is stored; returns how many it did,
@@ -103,16 +104,13 @@ pub trait Method: 'static {
     /// # Safety
     /// The processor has the instruction set; `x` and `out` hold the elements of all the groups, and
     /// are the same or do not meet.
-    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<Self::T>) -> (usize, Self::T);
+    unsafe fn groups(stretch: &Stretch<Self::T>) -> (usize, Self::T);
 
     /// Does blocks of guessed chains, `stretch.groups` of the size `BLOCKS[size]` at most.
     ///
     /// # Safety
     /// As [`groups`](Method::groups), of the blocks.
-    unsafe fn chains<const EXCLUSIVE: bool>(
-        size: usize,
-        stretch: &Stretch<Self::T>,
-    ) -> Outcome<Self::T>;
+    unsafe fn chains(size: usize, stretch: &Stretch<Self::T>) -> Outcome<Self::T>;
 }
 
 /// Work for [`Method::groups`].
@@ -125,6 +123,8 @@ pub struct Stretch<T> {
     pub groups: usize,
     /// What stands before the first element, and is ready.
     pub carry: T,
+    /// Whether results are shown one place later.
+    pub exclusive: bool,
     /// Whether to store past the caches: then `out` is where a cache line begins.
     pub stream: bool,
 }
@@ -144,7 +144,7 @@ pub enum Size {
 ///
 /// # Safety
 /// As [`crate::kernels::Run`]; the processor has the instruction set.
-pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn along<M: Method>(block: &Block) {
     let bytes = 2 * block.len * size_of::<M::T>() * block.rows;
     let in_place = block.x.addr() == block.out.addr();
     let size = if bytes <= cache::last_level() / CHAINS_SHARE {
@@ -161,7 +161,7 @@ pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
             let out = block.out.offset(row as isize * block.out_pitch).cast();
             let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<M, EXCLUSIVE>(x, out, block.len, started, size));
+            slot.write(line::<M>(x, out, block.len, started, block.exclusive, size));
         }
     }
 }
@@ -170,24 +170,26 @@ pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
 ///
 /// # Safety
 /// As [`along`]: `x` and `out` hold `n` elements and are the same or do not meet.
-pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
+pub unsafe fn line<M: Method>(
     x: *const M::T,
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
+    exclusive: bool,
     size: Size,
 ) -> M::T {
+    if n < M::SHORT {
+        // SAFETY: this function's.
+        return unsafe { M::plain(x, out, n, started, exclusive) };
+    }
     if n >= SHORT_FOR_CHAINS && size == Size::Cached && !M::BLOCKS.is_empty() {
         // SAFETY: this function's.
-        return unsafe { chained::<M, EXCLUSIVE>(x, out, n, started) };
+        return unsafe { chained::<M>(x, out, n, started, exclusive) };
     }
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
+        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, exclusive) }
     };
-    if n < M::SHORT {
-        return plain(0, n, started);
-    }
 
     let large = size == Size::Streamed;
     // Up to where output cache lines begin, if elements ever meet one.
@@ -214,11 +216,12 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
             // SAFETY: the groups lie within the line; `i` is at a cache line of the output if
             // `aligned`.
             let (done, carry) = unsafe {
-                M::groups::<EXCLUSIVE>(&Stretch {
+                M::groups(&Stretch {
                     x: x.add(i),
                     out: out.add(i),
                     groups,
                     carry: sum,
+                    exclusive,
                     stream,
                 })
             };
@@ -252,15 +255,32 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
     sum
 }
 
+/// [`Method::plain`] as a function of its own: long lines call it rarely, and from many places.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn plain<M: Method>(
+    x: *const M::T,
+    out: *mut M::T,
+    n: usize,
+    carry: Option<M::T>,
+    exclusive: bool,
+) -> M::T {
+    // SAFETY: this function's.
+    unsafe { M::plain(x, out, n, carry, exclusive) }
+}
+
 /// A line in guessed chains, and in groups while they run well.
 ///
 /// # Safety
 /// As [`line`].
-unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
+unsafe fn chained<M: Method>(
     x: *const M::T,
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
+    exclusive: bool,
 ) -> M::T {
     let stretch = |from: usize, groups: usize, carry: M::T| {
         // SAFETY: calls below pass from < n.
@@ -270,12 +290,13 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
             out,
             groups,
             carry,
+            exclusive,
             stream: false,
         }
     };
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
+        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, exclusive) }
     };
     let offset = out.align_offset(CACHE_LINE);
     let offset = if offset < CACHE_LINE { offset } else { 0 };
@@ -294,7 +315,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
     while n - i >= block {
         let blocks = run.min((n - i) / block);
         // SAFETY: the blocks lie within the line.
-        let outcome = unsafe { M::chains::<EXCLUSIVE>(0, &stretch(i, blocks, sum)) };
+        let outcome = unsafe { M::chains(0, &stretch(i, blocks, sum)) };
         i += outcome.done * block;
         sum = outcome.carry;
         course = outcome.course;
@@ -308,7 +329,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
         while n - i >= block && M::ready(sum) && M::stays(sum, origin, i, block) {
             let groups = (n - i) / M::GROUP;
             // SAFETY: the groups lie within the line.
-            let (done, carry) = unsafe { M::groups::<EXCLUSIVE>(&stretch(i, groups, sum)) };
+            let (done, carry) = unsafe { M::groups(&stretch(i, groups, sum)) };
             sum = carry;
             i += done * M::GROUP;
             if done < GOOD_RUN {
@@ -337,7 +358,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
             let blocks = (n - i) / block;
             if blocks > 0 {
                 // SAFETY: the blocks lie within the line.
-                let outcome = unsafe { M::chains::<EXCLUSIVE>(size, &stretch(i, blocks, sum)) };
+                let outcome = unsafe { M::chains(size, &stretch(i, blocks, sum)) };
                 i += outcome.done * block;
                 sum = outcome.carry;
             }

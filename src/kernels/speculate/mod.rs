@@ -157,7 +157,7 @@ where
     Plain<Sum, M::T>: Family,
 {
     const KERNEL: Kernel = Kernel {
-        along: [line::along::<M, false>, line::along::<M, true>],
+        along: line::along::<M>,
         ..<Plain<Sum, M::T> as Family>::KERNEL
     };
 }

@@ -26,9 +26,7 @@ pub trait Set: 'static {
     /// `seen | (a ^ b)`
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i;
     /// [`groups::run`], compiled for this instruction set.
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T);
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T);
     /// [`chains::repair`]: part of the loop that calls it where registers suffice (10 % faster), else
     /// apart from it (30 % faster).
     unsafe fn repair(
@@ -40,9 +38,7 @@ pub trait Set: 'static {
         repairs: &mut usize,
     ) -> bool;
     /// [`chains::run`], compiled for this instruction set.
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64>;
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64>;
 }
 
 /// AVX-512 F, VL, DQ and BW.
@@ -94,33 +90,25 @@ impl Set for Avx512 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-            stretch: &Stretch<V::T>,
-        ) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+        unsafe { run::<V, EDGE>(stretch) }
     }
 
     #[inline]
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-            stretch: &Stretch<f64>,
-        ) -> Outcome<f64> {
+        unsafe fn run<S: Set, const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
             // SAFETY: this function's.
-            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+            unsafe { chains::run::<S, LEN>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+        unsafe { run::<Self, LEN>(stretch) }
     }
 
     #[inline(always)]
@@ -158,33 +146,25 @@ impl Set for Avx2 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
-            stretch: &Stretch<V::T>,
-        ) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+        unsafe { run::<V, EDGE>(stretch) }
     }
 
     #[inline]
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-            stretch: &Stretch<f64>,
-        ) -> Outcome<f64> {
+        unsafe fn run<S: Set, const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
             // SAFETY: this function's.
-            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+            unsafe { chains::run::<S, LEN>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+        unsafe { run::<Self, LEN>(stretch) }
     }
 
     #[inline(always)]
@@ -227,10 +207,7 @@ pub trait Chained: Parts {
     /// # Safety
     /// As there.
     #[inline(always)]
-    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
-        _size: usize,
-        stretch: &Stretch<Self>,
-    ) -> Outcome<Self> {
+    unsafe fn chains<S: Set>(_size: usize, stretch: &Stretch<Self>) -> Outcome<Self> {
         Outcome::none(stretch.carry)
     }
 }
@@ -243,16 +220,13 @@ impl Chained for f64 {
     const BLOCKS: &[usize] = &[ROWS * 80, ROWS * 32, ROWS * 16];
 
     #[inline(always)]
-    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
-        size: usize,
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<S: Set>(size: usize, stretch: &Stretch<f64>) -> Outcome<f64> {
         // SAFETY: this function's.
         unsafe {
             match size {
-                0 => S::chains::<80, EXCLUSIVE>(stretch),
-                1 => S::chains::<32, EXCLUSIVE>(stretch),
-                _ => S::chains::<16, EXCLUSIVE>(stretch),
+                0 => S::chains::<80>(stretch),
+                1 => S::chains::<32>(stretch),
+                _ => S::chains::<16>(stretch),
             }
         }
     }
@@ -282,33 +256,28 @@ where
     }
 
     #[inline(always)]
-    unsafe fn plain<const EXCLUSIVE: bool>(
-        x: *const T,
-        out: *mut T,
-        n: usize,
-        carry: Option<T>,
-    ) -> T {
+    unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, exclusive: bool) -> T {
         // SAFETY: this function's.
-        unsafe { along::line::<Plain<Sum, T>, EXCLUSIVE>(x, out, n, carry) }
+        unsafe { along::line::<Plain<Sum, T>>(x, out, n, carry, exclusive) }
     }
 
     #[inline(always)]
-    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<T>) -> (usize, T) {
+    unsafe fn groups(stretch: &Stretch<T>) -> (usize, T) {
         let carry = stretch.carry;
         // SAFETY: this function's; what is ready has a binade.
         unsafe {
             if carry.all(carry, |part, _| !part.is_edge()) {
-                S::run::<Self, EXCLUSIVE, false>(stretch)
+                S::run::<Self, false>(stretch)
             } else {
-                S::run::<Self, EXCLUSIVE, true>(stretch)
+                S::run::<Self, true>(stretch)
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn chains<const EXCLUSIVE: bool>(size: usize, stretch: &Stretch<T>) -> Outcome<T> {
+    unsafe fn chains(size: usize, stretch: &Stretch<T>) -> Outcome<T> {
         // SAFETY: this function's.
-        unsafe { T::chains::<S, EXCLUSIVE>(size, stretch) }
+        unsafe { T::chains::<S>(size, stretch) }
     }
 }
 

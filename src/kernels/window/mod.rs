@@ -95,7 +95,7 @@ pub struct Reassociated<O, T>(PhantomData<(O, T)>);
 
 impl<O: Combine<T>, T: Elem> Family for Reassociated<O, T> {
     const KERNEL: Kernel = Kernel {
-        along: [portable::run::<O, T, false>, portable::run::<O, T, true>],
+        along: portable::run::<O, T>,
         grid: CHUNK,
         ..Plain::<O, T>::KERNEL
     };
@@ -130,7 +130,7 @@ pub fn widening(
     dtypes: [DType; 2],
     mode: Mode,
     overflow: Overflow,
-) -> Option<[Run; 2]> {
+) -> Option<Run> {
     if overflow == Overflow::Saturate && dtypes[1].kind() == Kind::Integer {
         return None;
     }

@@ -10,7 +10,7 @@ use crate::op::Combine;
 ///
 /// # Safety
 /// As [`crate::kernels::Run`].
-pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<O: Combine<T>, T: Elem>(block: &Block) {
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -22,7 +22,13 @@ pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) 
             while i < block.len {
                 let n = CHUNK.min(block.len - i);
                 let carry = acc;
-                acc = Some(chunk::<O, T, EXCLUSIVE>(x.add(i), out.add(i), n, carry));
+                acc = Some(chunk::<O, T>(
+                    x.add(i),
+                    out.add(i),
+                    n,
+                    carry,
+                    block.exclusive,
+                ));
                 i += n;
             }
             if let Some(acc) = acc {
@@ -37,39 +43,26 @@ pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) 
 /// # Safety
 /// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
 #[inline(always)]
-unsafe fn chunk<O, T, const EXCLUSIVE: bool>(
-    x: *const T,
-    out: *mut T,
-    n: usize,
-    carry: Option<T>,
-) -> T
+unsafe fn chunk<O, T>(x: *const T, out: *mut T, n: usize, carry: Option<T>, exclusive: bool) -> T
 where
     O: Combine<T>,
     T: Elem,
 {
-    let nothing = [O::IDENTITY; WINDOW];
     let first = WINDOW.min(n);
-    let mut before = carry.unwrap_or(O::IDENTITY);
+    let before = carry.unwrap_or(O::IDENTITY);
     // SAFETY: every window is within the n elements, and is read before its place is written.
     unsafe {
         let mut state = State::first::<O>(load(x, first));
-        before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out, first);
+        let mut before = store::<O, T>(state.local, carry, before, out, first, exclusive);
         let mut i = first;
-        while n - i >= WINDOW {
-            let mut ones = nothing;
-            for (j, one) in ones.iter_mut().enumerate() {
-                *one = x.add(i + j).read_unaligned();
-            }
-            state = state.next::<O>(ones);
-            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), WINDOW);
-            i += WINDOW;
+        while i < n {
+            let len = WINDOW.min(n - i);
+            state = state.next::<O>(load(x.add(i), len));
+            before = store::<O, T>(state.local, carry, before, out.add(i), len, exclusive);
+            i += len;
         }
-        if i < n {
-            state = state.next::<O>(load(x.add(i), n - i));
-            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), n - i);
-        }
+        before
     }
-    before
 }
 
 /// A window of which `n > 0` elements are read; the others do not matter.
@@ -80,6 +73,9 @@ where
 unsafe fn load<T: Elem>(x: *const T, n: usize) -> [T; WINDOW] {
     // SAFETY: this function's.
     unsafe {
+        if n == WINDOW {
+            return x.cast::<[T; WINDOW]>().read_unaligned();
+        }
         let mut ones = [x.read_unaligned(); WINDOW];
         for (j, one) in ones.iter_mut().enumerate().take(n) {
             *one = x.add(j).read_unaligned();
@@ -93,12 +89,13 @@ unsafe fn load<T: Elem>(x: *const T, n: usize) -> [T; WINDOW] {
 /// # Safety
 /// Their places are writable.
 #[inline(always)]
-unsafe fn store<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(
+unsafe fn store<O: Combine<T>, T: Elem>(
     local: [T; WINDOW],
     carry: Option<T>,
     before: T,
     out: *mut T,
     n: usize,
+    exclusive: bool,
 ) -> T {
     let mut shown = local;
     if let Some(carry) = carry {
@@ -107,13 +104,19 @@ unsafe fn store<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(
         }
     }
     let last = shown[n - 1];
-    if EXCLUSIVE {
+    if exclusive {
         shown.rotate_right(1);
         shown[0] = before;
     }
-    for (j, &value) in shown.iter().enumerate().take(n) {
-        // SAFETY: this function's.
-        unsafe { out.add(j).write_unaligned(value) }
+    // SAFETY: this function's.
+    unsafe {
+        if n == WINDOW {
+            out.cast::<[T; WINDOW]>().write_unaligned(shown);
+            return last;
+        }
+        for (j, &value) in shown.iter().enumerate().take(n) {
+            out.add(j).write_unaligned(value);
+        }
     }
     last
 }

@@ -350,7 +350,14 @@ unsafe fn rows<S: Spec, L: Line<S>>(block: &Block) {
                 .cast::<S::M>();
             let slot = block.acc.cast::<S::M>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(L::scan(x, out, block.len, started, streaming));
+            slot.write(L::scan(
+                x,
+                out,
+                block.len,
+                started,
+                block.exclusive,
+                streaming,
+            ));
         }
     }
     fence(streaming);
@@ -367,14 +374,15 @@ trait Line<S: Spec> {
         out: *mut S::M,
         n: usize,
         started: Option<S::M>,
+        exclusive: bool,
         streaming: bool,
     ) -> S::M;
 }
 
 /// Operations for which every grouping gives the same bits, in groups of `G` registers.
-pub struct Exact<S, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
+pub struct Exact<S, const G: usize>(PhantomData<S>);
 
-impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Task<Block> for Exact<S, G, EXCLUSIVE> {
+impl<S: Spec, const G: usize> Task<Block> for Exact<S, G> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
@@ -382,32 +390,33 @@ impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Task<Block> for Exact<S, G,
     }
 }
 
-impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Line<S> for Exact<S, G, EXCLUSIVE> {
+impl<S: Spec, const G: usize> Line<S> for Exact<S, G> {
     #[inline(always)]
     unsafe fn scan(
         mut x: *const S::X,
         mut out: *mut S::M,
         mut n: usize,
         mut started: Option<S::M>,
+        exclusive: bool,
         streaming: bool,
     ) -> S::M {
         // SAFETY: pieces of the line, one after the other.
         unsafe {
             if n < SHORT {
-                return one_by_one::<S, EXCLUSIVE>(x, out, n, started);
+                return one_by_one::<S>(x, out, n, started, exclusive);
             }
             let size = size_of::<S::M>();
             let streaming = streaming && (out as usize).is_multiple_of(size);
             if streaming && size < 16 {
                 let head = n.min(out.align_offset(64) % 64);
                 if head > 0 {
-                    started = Some(one_by_one::<S, EXCLUSIVE>(x, out, head, started));
+                    started = Some(one_by_one::<S>(x, out, head, started, exclusive));
                     (x, out, n) = (x.add(head), out.add(head), n - head);
                 }
             }
             match started {
                 Some(acc) if n == 0 => acc,
-                _ => exact::<S, G, EXCLUSIVE>(x, out, n, started, streaming),
+                _ => exact::<S, G>(x, out, n, started, exclusive, streaming),
             }
         }
     }
@@ -416,11 +425,12 @@ impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Line<S> for Exact<S, G, EXC
 /// # Safety
 /// As [`Line::scan`].
 #[inline(always)]
-unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
+unsafe fn exact<S: Spec, const G: usize>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
     started: Option<S::M>,
+    exclusive: bool,
     streaming: bool,
 ) -> S::M {
     // SAFETY: every piece is within the n elements, and is read before its place is written.
@@ -451,7 +461,7 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
                 result = S::R::apply(result, shown[k]);
                 shown[k] = result;
             }
-            if EXCLUSIVE {
+            if exclusive {
                 shown = held_back::<S, G>(before, shown);
             }
             store_group::<S, G>(out, shown, streaming);
@@ -470,7 +480,7 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
             let sums = past.windows::<1, false>(elements, None, S::LANES);
             result = S::R::apply(result, sums[0]);
             let mut shown = [result];
-            if EXCLUSIVE {
+            if exclusive {
                 shown = held_back::<S, 1>(before, shown);
             }
             store_some::<S, 1>(out, shown, len);
@@ -485,7 +495,7 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
         };
         match acc {
             Some(acc) if sound && left == 0 => acc,
-            _ => one_by_one::<S, EXCLUSIVE>(x, out, left, acc),
+            _ => one_by_one::<S>(x, out, left, acc, exclusive),
         }
     }
 }
@@ -494,11 +504,12 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
 ///
 /// # Safety
 /// As [`Line::scan`].
-unsafe fn one_by_one<S: Spec, const EXCLUSIVE: bool>(
+unsafe fn one_by_one<S: Spec>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
     started: Option<S::M>,
+    exclusive: bool,
 ) -> S::M {
     // SAFETY: i is below n; an element is read before its place is written.
     unsafe {
@@ -512,7 +523,7 @@ unsafe fn one_by_one<S: Spec, const EXCLUSIVE: bool>(
                 None => element,
             };
             out.add(i)
-                .write_unaligned(if EXCLUSIVE { before } else { next });
+                .write_unaligned(if exclusive { before } else { next });
             (acc, before) = (Some(next), next);
             i += 1;
         }
@@ -524,11 +535,9 @@ unsafe fn one_by_one<S: Spec, const EXCLUSIVE: bool>(
 }
 
 /// Floats in the fixed grouping of [`super`]; `U` registers hold a window, and `G` a group.
-pub struct Grouped<S, const U: usize, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
+pub struct Grouped<S, const U: usize, const G: usize>(PhantomData<S>);
 
-impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Task<Block>
-    for Grouped<S, U, G, EXCLUSIVE>
-{
+impl<S: Spec, const U: usize, const G: usize> Task<Block> for Grouped<S, U, G> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
@@ -536,15 +545,14 @@ impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Task<Block>
     }
 }
 
-impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
-    for Grouped<S, U, G, EXCLUSIVE>
-{
+impl<S: Spec, const U: usize, const G: usize> Line<S> for Grouped<S, U, G> {
     #[inline(always)]
     unsafe fn scan(
         x: *const S::X,
         out: *mut S::M,
         n: usize,
         started: Option<S::M>,
+        exclusive: bool,
         streaming: bool,
     ) -> S::M {
         // SAFETY: chunks of the line, one after the other.
@@ -557,11 +565,12 @@ impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
                 local: [start; U],
                 carry: start,
                 carried: started.is_some(),
+                exclusive,
                 shown: [start; U],
             };
             let (mut x, mut out, mut left) = (x, out, n);
             loop {
-                let last = state.chunk::<G, EXCLUSIVE>(x, out, CHUNK.min(left), streaming);
+                let last = state.chunk::<G>(x, out, CHUNK.min(left), streaming);
                 if left <= CHUNK {
                     return lane::<S, U>(state.shown, last);
                 }
@@ -582,6 +591,8 @@ struct State<S: Spec, const U: usize> {
     carry: Reg<S>,
     /// Whether anything does.
     carried: bool,
+    /// Whether results are shown one place later.
+    exclusive: bool,
     /// The last results.
     shown: [Reg<S>; U],
 }
@@ -592,7 +603,7 @@ impl<S: Spec, const U: usize> State<S, U> {
     /// # Safety
     /// As [`Line::scan`].
     #[inline(always)]
-    unsafe fn chunk<const G: usize, const EXCLUSIVE: bool>(
+    unsafe fn chunk<const G: usize>(
         &mut self,
         mut x: *const S::X,
         mut out: *mut S::M,
@@ -606,11 +617,11 @@ impl<S: Spec, const U: usize> State<S, U> {
         unsafe {
             if n >= group {
                 let elements = load_some::<S, G>(x, group);
-                let shown = self.group::<G, EXCLUSIVE, true>(elements, None);
+                let shown = self.group::<G, true>(elements, None);
                 store_group::<S, G>(out, shown, streaming);
                 (x, out, left) = (x.add(group), out.add(group), left - group);
             } else {
-                self.some::<EXCLUSIVE, true>(x, out, last);
+                self.some::<true>(x, out, last);
                 (x, out, left) = (x.add(last), out.add(last), left - last);
             }
             while left >= group {
@@ -619,13 +630,13 @@ impl<S: Spec, const U: usize> State<S, U> {
                     prefetch(x, group);
                 }
                 let (elements, earlier) = load_group::<S, G>(x, self.past.0[0][U - 1]);
-                let shown = self.group::<G, EXCLUSIVE, false>(elements, Some(earlier));
+                let shown = self.group::<G, false>(elements, Some(earlier));
                 store_group::<S, G>(out, shown, streaming);
                 (x, out, left) = (x.add(group), out.add(group), left - group);
             }
             while left > 0 {
                 last = unit.min(left);
-                self.some::<EXCLUSIVE, false>(x, out, last);
+                self.some::<false>(x, out, last);
                 (x, out, left) = (x.add(last), out.add(last), left - last);
             }
         }
@@ -637,7 +648,7 @@ impl<S: Spec, const U: usize> State<S, U> {
     /// # Safety
     /// The instruction set is there.
     #[inline(always)]
-    unsafe fn group<const G: usize, const EXCLUSIVE: bool, const FIRST: bool>(
+    unsafe fn group<const G: usize, const FIRST: bool>(
         &mut self,
         elements: [Reg<S>; G],
         earlier: Option<[Reg<S>; G]>,
@@ -663,7 +674,7 @@ impl<S: Spec, const U: usize> State<S, U> {
             for u in 0..U {
                 self.shown[u] = shown[G - U + u];
             }
-            if EXCLUSIVE {
+            if self.exclusive {
                 held_back::<S, G>(before, shown)
             } else {
                 shown
@@ -676,16 +687,11 @@ impl<S: Spec, const U: usize> State<S, U> {
     /// # Safety
     /// As [`Line::scan`].
     #[inline(always)]
-    unsafe fn some<const EXCLUSIVE: bool, const FIRST: bool>(
-        &mut self,
-        x: *const S::X,
-        out: *mut S::M,
-        n: usize,
-    ) {
+    unsafe fn some<const FIRST: bool>(&mut self, x: *const S::X, out: *mut S::M, n: usize) {
         // SAFETY: this function's.
         unsafe {
             let elements = load_some::<S, U>(x, n);
-            let shown = self.group::<U, EXCLUSIVE, FIRST>(elements, None);
+            let shown = self.group::<U, FIRST>(elements, None);
             store_some::<S, U>(out, shown, n);
         }
     }

@@ -227,7 +227,7 @@ struct Call {
 
 /// Runs a kernel on a line and returns results and accumulator.
 fn run<X: Copy, T: Copy>(
-    along: [Run; 2],
+    along: Run,
     x: &[X],
     start: Option<T>,
     identity: T,
@@ -249,7 +249,7 @@ fn run<X: Copy, T: Copy>(
         let len = piece.min(x.len() - done);
         // SAFETY: len elements from `done` on are within both memories.
         unsafe {
-            along[call.exclusive as usize](&Block {
+            along(&Block {
                 x: from.add(done * size_of::<X>()),
                 x_pitch: 0,
                 out: to.add(done * size_of::<T>()),
@@ -258,6 +258,7 @@ fn run<X: Copy, T: Copy>(
                 rows: 1,
                 acc: acc.as_mut_ptr().cast(),
                 started,
+                exclusive: call.exclusive,
             });
         }
         started = true;
