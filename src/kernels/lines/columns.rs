@@ -136,7 +136,7 @@ fn opaque(mut n: usize) -> usize {
 /// # Safety
 /// The processor has AVX2.
 #[inline(always)]
-unsafe fn late(exclusive: bool) -> __m256i {
+pub unsafe fn late(exclusive: bool) -> __m256i {
     // SAFETY: this function's.
     unsafe { avx2::splat(-(opaque(exclusive as usize) as i64)) }
 }
@@ -146,7 +146,7 @@ unsafe fn late(exclusive: bool) -> __m256i {
 /// # Safety
 /// The processor has AVX2.
 #[inline(always)]
-unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
+pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
     // SAFETY: this function's.
     unsafe { _mm256_blendv_epi8(after, before, late) }
 }

@@ -20,6 +20,7 @@
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
 
+use super::columns::{late, shown};
 use super::{Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
@@ -40,6 +41,8 @@ struct Rows {
     acc: *mut u8,
     started: bool,
     exclusive: bool,
+    /// As [`late`] says.
+    late: __m256i,
 }
 
 impl Rows {
@@ -81,33 +84,43 @@ impl Rows {
 
     /// `G` groups of rows, of which the first `head` columns stand before an aligned address.
     #[inline(always)]
-    unsafe fn lines<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
+    unsafe fn lines<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const G: usize,
+        const STREAM: bool,
+    >(
         self,
         head: usize,
-        stream: bool,
     ) {
         // SAFETY: the caller's.
         unsafe {
             if self.started || A::NEUTRAL.is_some() {
-                self.scan::<A, S, N, G>(head, stream);
+                self.scan::<A, S, N, G, STREAM>(head);
             } else {
                 let head = if head > 0 {
                     head - 1
                 } else {
-                    (N - 1) * stream as usize
+                    (N - 1) * STREAM as usize
                 };
                 let rest = self.first_column::<A>(G * S::ROWS);
-                rest.scan::<A, S, N, G>(head, stream);
+                rest.scan::<A, S, N, G, STREAM>(head);
             }
         }
     }
 
     /// The same, of lines that have started or have a neutral element to start from.
     #[inline(always)]
-    unsafe fn scan<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
+    unsafe fn scan<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const G: usize,
+        const STREAM: bool,
+    >(
         self,
         head: usize,
-        stream: bool,
     ) {
         let size = size_of::<A::T>();
         // SAFETY: the columns of all blocks together are those of the rows.
@@ -127,26 +140,14 @@ impl Rows {
                 self.part::<A, S, N, G>(&mut state, 0, head);
                 column = head;
             }
-            while column + N <= self.len {
-                for (g, (acc, before)) in state.iter_mut().enumerate() {
-                    let rows = self.below::<A>(g * S::ROWS);
-                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
-                    for c in &mut c {
-                        *acc = A::step_lanes(*acc, *c);
-                        *c = *acc;
-                    }
-                    if self.exclusive {
-                        hold_back(&mut c, before);
-                    }
-                    let out = rows.out.wrapping_add(column * size);
-                    if stream {
-                        S::store::<true>(out, self.out_pitch, c);
-                    } else {
-                        S::store::<false>(out, self.out_pitch, c);
-                    }
-                }
-                column += N;
-            }
+            // Each loop for itself: blends and branches in it cost 10 to 30 % in the caches.
+            column = if STREAM {
+                self.blocks::<A, S, N, G, true, true>(&mut state, column)
+            } else if self.exclusive {
+                self.blocks::<A, S, N, G, true, false>(&mut state, column)
+            } else {
+                self.blocks::<A, S, N, G, false, false>(&mut state, column)
+            };
             if column < self.len {
                 self.part::<A, S, N, G>(&mut state, column, self.len - column);
             }
@@ -154,6 +155,45 @@ impl Rows {
                 avx2::store::<false>(self.acc.add(g * S::ROWS * size), *acc);
             }
         }
+    }
+
+    /// Whole blocks from a column on, as many as there are; returns the column after them. Only
+    /// with `EXCLUSIVE` may the scan be exclusive.
+    #[inline(always)]
+    unsafe fn blocks<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const G: usize,
+        const EXCLUSIVE: bool,
+        const STREAM: bool,
+    >(
+        self,
+        state: &mut [State; G],
+        mut column: usize,
+    ) -> usize {
+        let size = size_of::<A::T>();
+        while column + N <= self.len {
+            for (g, (acc, before)) in state.iter_mut().enumerate() {
+                let rows = self.below::<A>(g * S::ROWS);
+                // SAFETY: the caller's: a block of the rows.
+                unsafe {
+                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
+                    for c in &mut c {
+                        *acc = A::step_lanes(*acc, *c);
+                        *c = match (EXCLUSIVE, STREAM) {
+                            (false, _) => *acc,
+                            (true, false) => *before,
+                            (true, true) => shown(self.late, *before, *acc),
+                        };
+                        *before = *acc;
+                    }
+                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
+                }
+            }
+            column += N;
+        }
+        column
     }
 
     /// `n < N` columns.
@@ -180,15 +220,6 @@ impl Rows {
             }
         }
     }
-}
-
-/// Moves columns up by one, for an exclusive scan; `before` is the one that stands before the first.
-#[inline(always)]
-fn hold_back<const N: usize>(columns: &mut [__m256i; N], before: &mut __m256i) {
-    let last = columns[N - 1];
-    columns.copy_within(..N - 1, 1);
-    columns[0] = *before;
-    *before = last;
 }
 
 /// Reads `n < N` columns: a function of its own for all operations on elements of a size, since its
@@ -336,6 +367,8 @@ unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, con
         acc: block.acc,
         started: block.started,
         exclusive: block.exclusive,
+        // SAFETY: the instruction set is there.
+        late: unsafe { late(block.exclusive) },
     };
     let misaligned = rows.out.addr() % WIDTH;
     let stream = stream
@@ -353,12 +386,16 @@ unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, con
     unsafe {
         if G > H && !alone {
             while left >= many {
-                rows.lines::<A, S, N, G>(0, false);
+                rows.lines::<A, S, N, G, false>(0);
                 (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
         while left >= few {
-            rows.lines::<A, S, N, H>(head, stream);
+            if stream {
+                rows.lines::<A, S, N, H, true>(head);
+            } else {
+                rows.lines::<A, S, N, H, false>(0);
+            }
             (rows, left) = (rows.below::<A>(few), left - few);
         }
         if stream {
