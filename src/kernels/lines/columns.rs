@@ -151,43 +151,37 @@ pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
     unsafe { _mm256_blendv_epi8(after, before, late) }
 }
 
-/// One step of the `n` bytes of accumulators at `acc`, fewer than a register has: what is left over at
+/// The `n` bytes from `at` on of the first `rows` rows, fewer than a register has: what is left over at
 /// the ends of wide rows, and not worth its code in their loops.
 ///
 /// # Safety
-/// The processor has AVX2 and F16C; there are as many bytes.
+/// The processor has AVX2 and F16C; there are as many bytes and rows.
 // The compiler knows no function with a target feature that is never inlined: this one keeps the other
 // out of its callers.
 #[inline(never)]
-unsafe fn step_part<A: Lanewise>(
-    x: *const u8,
-    out: *mut u8,
-    acc: *mut u8,
-    n: usize,
-    late: &__m256i,
-) {
+unsafe fn parts<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
     // SAFETY: this function's.
-    unsafe { step_part_inside::<A>(x, out, acc, n, late) }
+    unsafe { parts_inside::<A>(panel, rows, at, n) }
 }
 
-/// [`step_part`] with the instruction set.
+/// [`parts`] with the instruction set.
 ///
 /// # Safety
-/// As [`step_part`].
+/// As [`parts`].
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn step_part_inside<A: Lanewise>(
-    x: *const u8,
-    out: *mut u8,
-    acc: *mut u8,
-    n: usize,
-    late: &__m256i,
-) {
+unsafe fn parts_inside<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
     // SAFETY: this function's.
     unsafe {
-        let before = load_part::<A, false>(acc, n);
-        let after = A::step_lanes(before, load_part::<A, false>(x, n));
-        store_part::<A, false>(acc, after, n);
-        store_part::<A, false>(out, shown(*late, before, after), n);
+        let mut acc = load_part::<A, false>(panel.acc.add(at), n);
+        let (mut x, mut out) = (panel.x.wrapping_add(at), panel.out.wrapping_add(at));
+        for _ in 0..rows {
+            let before = acc;
+            acc = A::step_lanes(before, load_part::<A, false>(x, n));
+            store_part::<A, false>(out, shown(panel.late, before, acc), n);
+            x = x.wrapping_offset(panel.x_pitch);
+            out = out.wrapping_offset(panel.out_pitch);
+        }
+        store_part::<A, false>(panel.acc.add(at), acc, n);
     }
 }
 
@@ -316,22 +310,9 @@ impl Panel {
     #[inline(always)]
     unsafe fn steps<A: Lanewise, const STREAM: bool, const R: usize>(self, head: usize) {
         let rows: [Panel; R] = std::array::from_fn(|r| self.below(r));
-        let part = |at: usize, n: usize| {
-            for row in rows {
-                // SAFETY: there are n bytes from `at` on.
-                unsafe {
-                    step_part::<A>(
-                        row.x.add(at),
-                        row.out.add(at),
-                        self.acc.add(at),
-                        n,
-                        &self.late,
-                    )
-                }
-            }
-        };
         if head > 0 {
-            part(0, head);
+            // SAFETY: the head is a part of the rows.
+            unsafe { parts::<A>(&self, R, 0, head) }
         }
         let mut at = head;
         while at + WIDTH <= self.bytes {
@@ -352,7 +333,8 @@ impl Panel {
             at += WIDTH;
         }
         if at < self.bytes {
-            part(at, self.bytes - at);
+            // SAFETY: the rest of the rows.
+            unsafe { parts::<A>(&self, R, at, self.bytes - at) }
         }
     }
 }
