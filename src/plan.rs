@@ -585,7 +585,7 @@ impl<'d> Plan<'d> {
             store: convert(isa, dtype, out_dtype),
             gather: tile::move_of_size(isa, x.dtype.size()),
             scatter: tile::move_of_size(isa, out_dtype.size()),
-            scrub: (has_nan && options.nan != Nan::Propagate).then_some(scrub),
+            scrub: scrub.filter(|_| options.nan != Nan::Propagate),
             put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options.carry_in.map(|carry| {
                 (

@@ -23,16 +23,8 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
                 .offset(i as isize * block.out_pitch)
                 .cast::<A::T>();
             if i == 0 && !block.started {
-                for j in 0..block.len {
-                    let first = A::first(x.add(j).read_unaligned());
-                    acc.add(j).write(first);
-                    let shown = if block.exclusive {
-                        A::IDENTITY
-                    } else {
-                        A::value(first)
-                    };
-                    out.add(j).write_unaligned(shown);
-                }
+                let shown = block.exclusive.then_some(A::IDENTITY);
+                first_row::<A>(x, out, acc, block.len, shown);
                 continue;
             }
             for j in 0..block.len {
@@ -42,6 +34,29 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
                 let shown = A::value(if block.exclusive { before } else { after });
                 out.add(j).write_unaligned(shown);
             }
+        }
+    }
+}
+
+/// The first row of lines that have not started. A function of its own, which the compiler finds to be
+/// the same for most operations on a type.
+///
+/// # Safety
+/// `x`, `out` and `acc` hold `n` elements each.
+#[inline(never)]
+unsafe fn first_row<A: Accumulate>(
+    x: *const A::T,
+    out: *mut A::T,
+    acc: *mut A::Acc,
+    n: usize,
+    shown: Option<A::T>,
+) {
+    for j in 0..n {
+        // SAFETY: j is below n; an element is read before its place is written.
+        unsafe {
+            let first = A::first(x.add(j).read_unaligned());
+            acc.add(j).write(first);
+            out.add(j).write_unaligned(shown.unwrap_or(A::value(first)));
         }
     }
 }

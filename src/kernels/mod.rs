@@ -104,8 +104,8 @@ pub struct Kernel {
     pub show: unsafe fn(*const u8, bool, *mut u8),
     /// Combines two carries (unaligned).
     pub merge: unsafe fn(*const u8, *const u8, *mut u8),
-    /// Replaces NaN by the identity.
-    pub scrub: Rewrite,
+    /// Replaces NaN by the identity, in types that have one.
+    pub scrub: Option<Rewrite>,
     /// Finds the first overflow, in the integer types.
     pub check: Option<Check>,
 }
@@ -161,6 +161,11 @@ unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
     unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
 }
 
+/// What there is to replace in elements of `T`: `floats`, or nothing.
+const fn scrub_of<T: Elem>(floats: Rewrite) -> Option<Rewrite> {
+    if T::NAN.is_some() { Some(floats) } else { None }
+}
+
 /// Bytes of the largest accumulator.
 pub const LARGEST_ACCUMULATOR: usize = 64;
 
@@ -182,7 +187,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         export: export::<A>,
         show: show::<A>,
         merge: merge::<A>,
-        scrub: scrub::<A>,
+        scrub: scrub_of::<A::T>(scrub::<A>),
         check: None,
     }
 }
@@ -314,6 +319,11 @@ pub fn kernel(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    // The larger of two is one of the two, and fits.
+    let overflow = match op {
+        Op::Max | Op::Min => Overflow::Wrap,
+        _ => overflow,
+    };
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
@@ -378,8 +388,18 @@ fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'st
         (Op::LogSumExp, _) | (Op::Max | Op::Min, Kind::Complex) => None,
         (Op::Sum, Kind::Integer) => integer_kernel!(Sum, dtype, overflow, compensated),
         (Op::Prod, Kind::Integer) => integer_kernel!(Prod, dtype, overflow, compensated),
-        (Op::Max, Kind::Integer) => integer_kernel!(Max, dtype, overflow, compensated),
-        (Op::Min, Kind::Integer) => integer_kernel!(Min, dtype, overflow, compensated),
+        (Op::Max, Kind::Integer) if compensated => {
+            with_integer!(dtype, T => family!(Checked<Errorless<Plain<Max, T>>>), else None)
+        }
+        (Op::Min, Kind::Integer) if compensated => {
+            with_integer!(dtype, T => family!(Checked<Errorless<Plain<Min, T>>>), else None)
+        }
+        (Op::Max, Kind::Integer) => {
+            with_integer!(dtype, T => family!(Checked<Plain<Max, T>>), else None)
+        }
+        (Op::Min, Kind::Integer) => {
+            with_integer!(dtype, T => family!(Checked<Plain<Min, T>>), else None)
+        }
         (Op::Max, _) => real_kernel!(Max, dtype, compensated),
         (Op::Min, _) => real_kernel!(Min, dtype, compensated),
         (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),

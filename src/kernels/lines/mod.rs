@@ -38,8 +38,8 @@ pub struct Lines {
     pub along: Option<Along>,
     /// Rows longer than this are better scanned one by one, by the kernels for single lines.
     pub longest: usize,
-    /// Replaces NaN by the identity.
-    pub scrub: Rewrite,
+    /// Replaces NaN by the identity, in types that have one.
+    pub scrub: Option<Rewrite>,
 }
 
 /// Scans across; past the caches if the last argument says so.

@@ -48,43 +48,53 @@ where
     O: Combine<T>,
     T: Elem,
 {
-    let first = WINDOW.min(n);
-    let before = carry.unwrap_or(O::IDENTITY);
+    let mut before = carry.unwrap_or(O::IDENTITY);
+    // A window that is not full is scanned from and to here.
+    let mut room = [O::IDENTITY; WINDOW];
+    let mut state = State::first::<O>(room);
+    let mut i = 0;
     // SAFETY: every window is within the n elements, and is read before its place is written.
     unsafe {
-        let mut state = State::first::<O>(load(x, first));
-        let mut before = store::<O, T>(state.local, carry, before, out, first, exclusive);
-        let mut i = first;
         while i < n {
+            // Those in the middle in a loop of their own, for speed; the first and the last together,
+            // for size.
+            while i > 0 && n - i >= WINDOW {
+                let ones = x.add(i).cast::<[T; WINDOW]>().read_unaligned();
+                state = state.next::<O>(ones);
+                before = store::<O, T>(state.local, carry, before, out.add(i), WINDOW, exclusive);
+                i += WINDOW;
+            }
+            if i == n {
+                break;
+            }
             let len = WINDOW.min(n - i);
-            state = state.next::<O>(load(x.add(i), len));
-            before = store::<O, T>(state.local, carry, before, out.add(i), len, exclusive);
+            copy(x.add(i), room.as_mut_ptr(), len);
+            state = match i {
+                0 => State::first::<O>(room),
+                _ => state.next::<O>(room),
+            };
+            before = store::<O, T>(state.local, carry, before, room.as_mut_ptr(), len, exclusive);
+            copy(room.as_ptr(), out.add(i), len);
             i += len;
         }
-        before
     }
+    before
 }
 
-/// A window of which `n > 0` elements are read; the others do not matter.
+/// Copies `n` elements, no more than a window has.
 ///
 /// # Safety
-/// They are readable.
-#[inline(always)]
-unsafe fn load<T: Elem>(x: *const T, n: usize) -> [T; WINDOW] {
-    // SAFETY: this function's.
-    unsafe {
-        if n == WINDOW {
-            return x.cast::<[T; WINDOW]>().read_unaligned();
-        }
-        let mut ones = [x.read_unaligned(); WINDOW];
-        for (j, one) in ones.iter_mut().enumerate().take(n) {
-            *one = x.add(j).read_unaligned();
-        }
-        ones
+/// They are readable and writable.
+#[inline(never)]
+unsafe fn copy<T: Copy>(x: *const T, out: *mut T, n: usize) {
+    for i in 0..n {
+        // SAFETY: this function's.
+        unsafe { out.add(i).write_unaligned(x.add(i).read_unaligned()) }
     }
 }
 
-/// Shows `n` results, those relative to the chunk combined with the carry, and returns the last.
+/// Shows a window of results, those relative to the chunk combined with the carry, and returns the last
+/// of the `n` that count.
 ///
 /// # Safety
 /// Their places are writable.
@@ -103,19 +113,22 @@ unsafe fn store<O: Combine<T>, T: Elem>(
             *value = O::combine(carry, *value);
         }
     }
-    let last = shown[n - 1];
-    if exclusive {
-        shown.rotate_right(1);
-        shown[0] = before;
-    }
+    let last = if n == WINDOW {
+        shown[WINDOW - 1]
+    } else {
+        shown[n - 1]
+    };
+    let out = out.cast::<[T; WINDOW]>();
     // SAFETY: this function's.
     unsafe {
-        if n == WINDOW {
-            out.cast::<[T; WINDOW]>().write_unaligned(shown);
-            return last;
-        }
-        for (j, &value) in shown.iter().enumerate().take(n) {
-            out.add(j).write_unaligned(value);
+        if exclusive {
+            let mut held = [before; WINDOW];
+            for j in 1..WINDOW {
+                held[j] = shown[j - 1];
+            }
+            out.write_unaligned(held);
+        } else {
+            out.write_unaligned(shown);
         }
     }
     last
