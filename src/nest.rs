@@ -150,6 +150,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         acc: acc.as_mut_ptr().cast(),
         started: false,
         exclusive: false,
+        backward: false,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
     unsafe { (line.kernel.along)(&block) }
@@ -314,6 +315,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         acc,
         started,
         exclusive: plan.exclusive,
+        backward: false,
     };
     let panels = Panels {
         count: place.panels,
@@ -356,11 +358,12 @@ unsafe fn scan_along(plan: &Plan, block: &Block, stream: bool) {
     let single = plan.along;
     // Rows are taken together in the computing type alone.
     let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
+    let together = converted && !plan.backward;
     // SAFETY: this function's.
     unsafe {
         match plan
             .many
-            .filter(|_| converted)
+            .filter(|_| together)
             .and_then(|many| many.along.map(|along| (along, many.longest)))
         {
             Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
@@ -579,6 +582,7 @@ unsafe fn run_block(
             acc,
             started,
             exclusive: plan.exclusive,
+            backward: plan.backward,
         };
         let stream = plan.stream && plan.direct_out;
         if plan.across {

@@ -55,6 +55,7 @@ pub enum Overflow {
 }
 
 /// The work of one kernel call.
+#[derive(Clone, Copy)]
 pub struct Block {
     /// The first element of the first row.
     pub x: *const u8,
@@ -74,6 +75,9 @@ pub struct Block {
     pub started: bool,
     /// Whether each place shows what stands before its element.
     pub exclusive: bool,
+    /// Whether the elements of a row follow each other from higher to lower addresses, in `x` and in
+    /// `out`; only where a kernel takes that ([`Kernel::backward`]).
+    pub backward: bool,
 }
 
 /// A kernel.
@@ -87,6 +91,8 @@ pub type Run = unsafe fn(&Block);
 pub struct Kernel {
     /// Scans along.
     pub along: Run,
+    /// Scans along rows that run backward, where there is a way.
+    pub backward: Option<Run>,
     /// Scans across.
     pub across: Run,
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
@@ -179,6 +185,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: along::run::<A>,
+        backward: None,
         across: across::run::<A>,
         grid: 1,
         acc_size: size_of::<A::Acc>(),

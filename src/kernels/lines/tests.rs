@@ -116,6 +116,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             acc: acc.0.as_mut_ptr(),
             started: case.started,
             exclusive: case.exclusive,
+            backward: false,
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.

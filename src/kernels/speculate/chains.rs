@@ -99,7 +99,7 @@ impl<T> Outcome<T> {
 pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64> {
     let mut scratch = MaybeUninit::<[f64; ROWS * LONGEST]>::uninit();
     // The chains may write the output itself if that destroys nothing that is still to be read.
-    let direct = !work.exclusive && work.x != work.out;
+    let direct = !work.way.exclusive && work.x != work.out;
     let mut carry = work.carry;
     let mut course = Course::Exact;
     let mut done = 0;
@@ -141,14 +141,14 @@ pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64>
                     *sum = sum_row::<LEN>(next.add(j * LEN));
                 }
                 if !direct {
-                    copy_out::<S>(p, out, ROWS * LEN, carry, work.exclusive);
+                    copy_out::<S>(p, out, ROWS * LEN, carry, work.way.exclusive);
                 }
                 carry = ends[ROWS - 1];
                 continue;
             }
             // The first row's start was no guess.
             if !direct {
-                copy_out::<S>(p, out, LEN, carry, work.exclusive);
+                copy_out::<S>(p, out, LEN, carry, work.way.exclusive);
             }
             carry = ends[0];
             row_sums[0] = sum_row::<LEN>(next);
@@ -163,7 +163,7 @@ pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64>
                     guess: guesses[j],
                     end: ends[j],
                     limit: REPAIRS * LEN / LONGEST,
-                    exclusive: work.exclusive,
+                    exclusive: work.way.exclusive,
                 };
                 (carry, row_sums[j]) = prove::<S, LEN>(&row, &mut repairs);
             }

@@ -75,6 +75,8 @@ pub trait Method: 'static {
     const SHORT: usize;
     /// Whether groups can be stored past the caches.
     const STREAMS: bool;
+    /// Whether lines may run backward.
+    const BACKWARD: bool;
 
     /// Elements of a block of guessed chains, longest blocks first; none if there are no chains.
     const BLOCKS: &[usize];
@@ -95,7 +97,7 @@ pub trait Method: 'static {
         out: *mut Self::T,
         n: usize,
         carry: Option<Self::T>,
-        exclusive: bool,
+        way: Way,
     ) -> Self::T;
 
     /// Does groups until one does not succeed, of which nothing is stored; returns how many it did,
@@ -123,10 +125,40 @@ pub struct Stretch<T> {
     pub groups: usize,
     /// What stands before the first element, and is ready.
     pub carry: T,
+    /// How to go along the line.
+    pub way: Way,
+    /// Whether to store past the caches: then a cache line begins with the first group's results.
+    pub stream: bool,
+}
+
+/// How to go along a line.
+#[derive(Clone, Copy)]
+pub struct Way {
     /// Whether results are shown one place later.
     pub exclusive: bool,
-    /// Whether to store past the caches: then `out` is where a cache line begins.
-    pub stream: bool,
+    /// Whether elements follow each other from higher to lower addresses.
+    pub backward: bool,
+}
+
+impl Way {
+    /// From one element to the next.
+    #[inline(always)]
+    pub fn step(self) -> isize {
+        if self.backward { -1 } else { 1 }
+    }
+
+    /// Elements up to where a cache line begins, or, for those that run backward, ends; `None` if none
+    /// of them does.
+    #[inline(always)]
+    fn to_cache_line<T>(self, out: *mut T) -> Option<usize> {
+        let size = size_of::<T>();
+        let behind = if self.backward {
+            out.addr().wrapping_add(size) % CACHE_LINE
+        } else {
+            out.addr().wrapping_neg() % CACHE_LINE
+        };
+        behind.is_multiple_of(size).then_some(behind / size)
+    }
 }
 
 /// How much memory a line and what comes with it take.
@@ -147,7 +179,11 @@ pub enum Size {
 pub unsafe fn along<M: Method>(block: &Block) {
     let bytes = 2 * block.len * size_of::<M::T>() * block.rows;
     let in_place = block.x.addr() == block.out.addr();
-    let size = if bytes <= cache::last_level() / CHAINS_SHARE {
+    let way = Way {
+        exclusive: block.exclusive,
+        backward: block.backward,
+    };
+    let size = if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
         Size::Cached
     } else if M::STREAMS && !in_place && bytes > cache::streaming_threshold() {
         Size::Streamed
@@ -161,7 +197,7 @@ pub unsafe fn along<M: Method>(block: &Block) {
             let out = block.out.offset(row as isize * block.out_pitch).cast();
             let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<M>(x, out, block.len, started, block.exclusive, size));
+            slot.write(line::<M>(x, out, block.len, started, way, size));
         }
     }
 }
@@ -175,28 +211,36 @@ pub unsafe fn line<M: Method>(
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
-    exclusive: bool,
+    way: Way,
     size: Size,
 ) -> M::T {
     if n < M::SHORT {
         // SAFETY: this function's.
-        return unsafe { M::plain(x, out, n, started, exclusive) };
+        return unsafe { M::plain(x, out, n, started, way) };
     }
     if n >= SHORT_FOR_CHAINS && size == Size::Cached && !M::BLOCKS.is_empty() {
         // SAFETY: this function's.
-        return unsafe { chained::<M>(x, out, n, started, exclusive) };
+        return unsafe { chained::<M>(x, out, n, started, way) };
     }
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, exclusive) }
+        unsafe {
+            plain::<M>(
+                x.offset(from as isize * way.step()),
+                out.offset(from as isize * way.step()),
+                to - from,
+                carry,
+                way,
+            )
+        }
     };
 
     let large = size == Size::Streamed;
     // Up to where output cache lines begin, if elements ever meet one.
-    let offset = out.align_offset(CACHE_LINE).min(CACHE_LINE);
-    let aligned = offset < CACHE_LINE;
+    let offset = way.to_cache_line(out);
+    let aligned = offset.is_some();
     let lead = if started.is_some() { 0 } else { LEAD };
-    let mut i = lead + if aligned { offset } else { 0 };
+    let mut i = lead + offset.unwrap_or(0);
     let origin = started.unwrap_or(M::ZERO);
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
     let mut pause = M::GROUP;
@@ -217,11 +261,11 @@ pub unsafe fn line<M: Method>(
             // `aligned`.
             let (done, carry) = unsafe {
                 M::groups(&Stretch {
-                    x: x.add(i),
-                    out: out.add(i),
+                    x: x.offset(i as isize * way.step()),
+                    out: out.offset(i as isize * way.step()),
                     groups,
                     carry: sum,
-                    exclusive,
+                    way,
                     stream,
                 })
             };
@@ -265,13 +309,13 @@ unsafe fn plain<M: Method>(
     out: *mut M::T,
     n: usize,
     carry: Option<M::T>,
-    exclusive: bool,
+    way: Way,
 ) -> M::T {
     // SAFETY: this function's.
-    unsafe { M::plain(x, out, n, carry, exclusive) }
+    unsafe { M::plain(x, out, n, carry, way) }
 }
 
-/// A line in guessed chains, and in groups while they run well.
+/// A line in guessed chains, and in groups while they run well; not backward.
 ///
 /// # Safety
 /// As [`line`].
@@ -280,7 +324,7 @@ unsafe fn chained<M: Method>(
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
-    exclusive: bool,
+    way: Way,
 ) -> M::T {
     let stretch = |from: usize, groups: usize, carry: M::T| {
         // SAFETY: calls below pass from < n.
@@ -290,16 +334,15 @@ unsafe fn chained<M: Method>(
             out,
             groups,
             carry,
-            exclusive,
+            way,
             stream: false,
         }
     };
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, exclusive) }
+        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, way) }
     };
-    let offset = out.align_offset(CACHE_LINE);
-    let offset = if offset < CACHE_LINE { offset } else { 0 };
+    let offset = way.to_cache_line(out).unwrap_or(0);
     let origin = started.unwrap_or(M::ZERO);
     // A first element is copied, which chains do not do; they run well from a cache line on.
     let mut i = match started {

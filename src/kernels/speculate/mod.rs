@@ -158,6 +158,11 @@ where
 {
     const KERNEL: Kernel = Kernel {
         along: line::along::<M>,
+        backward: if M::BACKWARD {
+            Some(line::along::<M>)
+        } else {
+            None
+        },
         ..<Plain<Sum, M::T> as Family>::KERNEL
     };
 }

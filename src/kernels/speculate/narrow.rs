@@ -25,7 +25,7 @@
 
 use super::chains::Outcome;
 use super::groups::Real;
-use super::line::{Method, Stretch};
+use super::line::{Method, Stretch, Way};
 use crate::accumulate::Plain;
 use crate::elem::{Bf16, Elem, F16};
 use crate::kernels::along;
@@ -151,6 +151,7 @@ where
     const SHORT: usize = 512;
     // Bound by the chain: nothing to gain.
     const STREAMS: bool = false;
+    const BACKWARD: bool = false;
     const BLOCKS: &[usize] = &[];
 
     #[inline(always)]
@@ -169,10 +170,10 @@ where
         out: *mut F::T,
         n: usize,
         carry: Option<F::T>,
-        exclusive: bool,
+        way: Way,
     ) -> F::T {
         // SAFETY: this function's.
-        unsafe { rounded::<F>(x, out, n, carry, exclusive) }
+        unsafe { rounded::<F>(x, out, n, carry, way.exclusive) }
     }
 
     #[inline(always)]
@@ -252,7 +253,7 @@ unsafe fn anchored<F: Format>(stretch: &Stretch<F::T>) -> (usize, F::T) {
             break;
         }
         for k in (0..GROUP).step_by(LANES) {
-            let from = if stretch.exclusive { k } else { k + 1 };
+            let from = if stretch.way.exclusive { k } else { k + 1 };
             // SAFETY: as above.
             unsafe {
                 let anchored = _mm256_loadu_ps(sums.as_ptr().add(from));
@@ -327,7 +328,8 @@ where
         let right = |sum: &f32| sum.abs() < F::LIMIT;
         if F::LIMIT.is_finite() && !sums[1..=len].iter().all(right) {
             // SAFETY: this function's.
-            total = unsafe { along::line::<Plain<Sum, F::T>>(x, out, len, Some(total), exclusive) };
+            total =
+                unsafe { along::line::<Plain<Sum, F::T>>(x, out, len, 1, Some(total), exclusive) };
             from += len;
             continue;
         }

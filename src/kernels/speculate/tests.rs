@@ -112,6 +112,8 @@ struct Way {
     shift: [usize; 2],
     /// Length of the pieces.
     piece: usize,
+    /// Whether the elements lie from higher to lower addresses.
+    backward: bool,
 }
 
 /// Bytes that the output has on both sides, to see whether they are left alone.
@@ -121,7 +123,12 @@ const MARGIN: usize = 256;
 fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T) {
     let kernel = kernels::kernel(isa, Op::Sum, T::DTYPE, Mode::Sequential, Overflow::Wrap)
         .expect("sums of floats have kernels");
-    let size = size_of::<T>();
+    let run = if way.backward {
+        kernel.backward.expect("the caller looked")
+    } else {
+        kernel.along
+    };
+    let at = |i: usize| if way.backward { x.len() - 1 - i } else { i };
     let bytes = size_of_val(x);
     let mut input = vec![0u8; bytes + 2 * MARGIN];
     let mut output = vec![0xa5u8; bytes + 2 * MARGIN];
@@ -135,7 +142,9 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
         } else {
             input.as_mut_ptr().add(MARGIN / 2 + way.shift[0])
         };
-        std::ptr::copy_nonoverlapping(x.as_ptr().cast::<u8>(), x_at, bytes);
+        for (i, &element) in x.iter().enumerate() {
+            x_at.cast::<T>().add(at(i)).write_unaligned(element);
+        }
         let slot = acc.as_mut_ptr().cast::<T>();
         if let Some(carry) = carry {
             slot.write(carry);
@@ -144,22 +153,23 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
         let mut from = 0;
         while from < x.len() {
             let len = way.piece.min(x.len() - from);
-            (kernel.along)(&Block {
-                x: x_at.add(from * size),
+            run(&Block {
+                x: x_at.cast::<T>().add(at(from)).cast(),
                 x_pitch: 0,
-                out: out_at.add(from * size),
+                out: out_at.cast::<T>().add(at(from)).cast(),
                 out_pitch: 0,
                 len,
                 rows: 1,
                 acc: slot.cast(),
                 started,
                 exclusive: way.exclusive,
+                backward: way.backward,
             });
             started = true;
             from += len;
         }
         let results = (0..x.len())
-            .map(|i| out_at.cast::<T>().add(i).read_unaligned())
+            .map(|i| out_at.cast::<T>().add(at(i)).read_unaligned())
             .collect();
         let start = MARGIN / 2 + way.shift[1];
         let outside = output[..start].iter().chain(&output[start + bytes..]);
@@ -174,6 +184,7 @@ fn compare<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way, seed: u64)
         in_place: false,
         shift: [0, 0],
         piece: x.len(),
+        backward: false,
         ..way
     };
     let (expected, total) = scan(Isa::Scalar, x, carry, plain);
@@ -219,6 +230,7 @@ fn random_lines<T: Subject>(elements: usize) {
                 in_place: random.one_in(2),
                 shift: [random.below(100), random.below(100)],
                 piece: if random.one_in(3) { 1024 } else { n },
+                backward: size_of::<T>() > 2 && random.one_in(3),
             };
             compare(isa, &x, carry, way, seed);
             done += n;
@@ -291,7 +303,10 @@ where
                     out: out.as_mut_ptr().add(i),
                     groups: (n - i) / group,
                     carry,
-                    exclusive,
+                    way: super::line::Way {
+                        exclusive,
+                        backward: false,
+                    },
                     stream: false,
                 };
                 Ymm::<S, T>::groups(&stretch)
@@ -411,6 +426,10 @@ where
     let in_place = size != Size::Streamed && random.one_in(2);
     let shift = random.below(64);
     let mut expected = vec![T::ZERO; n + 64];
+    let way = super::line::Way {
+        exclusive,
+        backward: false,
+    };
     let mut got = expected.clone();
     if in_place {
         got[shift..][..n].copy_from_slice(&x);
@@ -419,14 +438,14 @@ where
     // SAFETY: there is room for n elements from the shift on; the instruction set is there (callers).
     unsafe {
         let out = expected.as_mut_ptr().add(shift);
-        kernels::along::line::<Plain<Sum, T>>(x.as_mut_ptr(), out, n, carry, exclusive);
+        kernels::along::line::<Plain<Sum, T>>(x.as_mut_ptr(), out, n, 1, carry, exclusive);
         let out = got.as_mut_ptr().add(shift);
         let source = if in_place {
             out.cast_const()
         } else {
             x.as_ptr()
         };
-        super::line::line::<Ymm<S, T>>(source, out, n, carry, exclusive, size);
+        super::line::line::<Ymm<S, T>>(source, out, n, carry, way, size);
     }
     let wrong = (0..n + 64).find(|&i| expected[i].bits() != got[i].bits());
     assert_eq!(wrong, None, "seed {seed} {size:?} in place: {in_place}");
@@ -488,7 +507,10 @@ fn bare_chains<S: Set, const LEN: usize>(exclusive: bool, seed: u64) -> (usize, 
             out: out.as_mut_ptr(),
             groups: blocks,
             carry,
-            exclusive,
+            way: super::line::Way {
+                exclusive,
+                backward: false,
+            },
             stream: false,
         })
     };

@@ -6,7 +6,7 @@
 
 use super::chains::{self, Outcome, ROWS};
 use super::groups::{self, Parts, Real, VECTORS, Vector};
-use super::line::{Method, Stretch};
+use super::line::{Method, Stretch, Way};
 use crate::accumulate::Plain;
 use crate::elem::Complex;
 use crate::kernels::along;
@@ -26,7 +26,9 @@ pub trait Set: 'static {
     /// `seen | (a ^ b)`
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i;
     /// [`groups::run`], compiled for this instruction set.
-    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T);
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T);
     /// [`chains::repair`]: part of the loop that calls it where registers suffice (10 % faster), else
     /// apart from it (30 % faster).
     unsafe fn repair(
@@ -90,14 +92,18 @@ impl Set for Avx512 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T) {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
+            stretch: &Stretch<V::T>,
+        ) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EDGE>(stretch) }
+        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
     }
 
     #[inline]
@@ -146,14 +152,18 @@ impl Set for Avx2 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
+        stretch: &Stretch<V::T>,
+    ) -> (usize, V::T) {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
+            stretch: &Stretch<V::T>,
+        ) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EDGE>(stretch) }
+        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
     }
 
     #[inline]
@@ -243,6 +253,7 @@ where
     // With two elements to a vector a failure costs more of them.
     const SHORT: usize = if Self::LANES == 2 { 1024 } else { 512 };
     const STREAMS: bool = true;
+    const BACKWARD: bool = true;
     const BLOCKS: &[usize] = T::BLOCKS;
 
     #[inline(always)]
@@ -256,9 +267,9 @@ where
     }
 
     #[inline(always)]
-    unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, exclusive: bool) -> T {
+    unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, way: Way) -> T {
         // SAFETY: this function's.
-        unsafe { along::line::<Plain<Sum, T>>(x, out, n, carry, exclusive) }
+        unsafe { along::line::<Plain<Sum, T>>(x, out, n, way.step(), carry, way.exclusive) }
     }
 
     #[inline(always)]
@@ -266,10 +277,15 @@ where
         let carry = stretch.carry;
         // SAFETY: this function's; what is ready has a binade.
         unsafe {
-            if carry.all(carry, |part, _| !part.is_edge()) {
-                S::run::<Self, false>(stretch)
-            } else {
-                S::run::<Self, true>(stretch)
+            match (
+                carry.all(carry, |part, _| !part.is_edge()),
+                stretch.way.backward,
+            ) {
+                (true, false) => S::run::<Self, false, false>(stretch),
+                (false, false) => S::run::<Self, true, false>(stretch),
+                (true, true) => S::run::<Self, false, true>(stretch),
+                // Too rare for code of its own: additions one by one lead away from the edge.
+                (false, true) => (0, carry),
             }
         }
     }
@@ -304,6 +320,19 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(p: *mut $t, v: __m256i) {
                 unsafe { _mm256_storeu_si256(p.cast(), v) }
+            }
+            #[inline(always)]
+            unsafe fn turned(v: __m256i) -> __m256i {
+                unsafe {
+                    match $words {
+                        1 => {
+                            let order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+                            _mm256_permutevar8x32_epi32(v, order)
+                        }
+                        2 => _mm256_permute4x64_epi64::<0b00_01_10_11>(v),
+                        _ => _mm256_permute2x128_si256::<0x01>(v, v),
+                    }
+                }
             }
             #[inline(always)]
             unsafe fn stream(p: *mut $t, v: __m256i) {

@@ -53,6 +53,7 @@
 //! the caches cannot hold are written past them: otherwise each line of the output is read first,
 //! only to be overwritten.
 
+mod moves;
 pub mod portable;
 mod scan;
 #[cfg(test)]
@@ -96,6 +97,7 @@ pub struct Reassociated<O, T>(PhantomData<(O, T)>);
 impl<O: Combine<T>, T: Elem> Family for Reassociated<O, T> {
     const KERNEL: Kernel = Kernel {
         along: portable::run::<O, T>,
+        backward: None,
         grid: CHUNK,
         ..Plain::<O, T>::KERNEL
     };

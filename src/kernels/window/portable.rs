@@ -73,7 +73,14 @@ where
                 0 => State::first::<O>(room),
                 _ => state.next::<O>(room),
             };
-            before = store::<O, T>(state.local, carry, before, room.as_mut_ptr(), len, exclusive);
+            before = store::<O, T>(
+                state.local,
+                carry,
+                before,
+                room.as_mut_ptr(),
+                len,
+                exclusive,
+            );
             copy(room.as_ptr(), out.add(i), len);
             i += len;
         }
@@ -123,9 +130,7 @@ unsafe fn store<O: Combine<T>, T: Elem>(
     unsafe {
         if exclusive {
             let mut held = [before; WINDOW];
-            for j in 1..WINDOW {
-                held[j] = shown[j - 1];
-            }
+            held[1..].copy_from_slice(&shown[..WINDOW - 1]);
             out.write_unaligned(held);
         } else {
             out.write_unaligned(shown);
