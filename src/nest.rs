@@ -338,6 +338,8 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         rows: plan.axis.extent,
         acc,
         started,
+        exclusive: plan.exclusive,
+        backward: false,
     };
     let panels = Panels {
         count: place.panels,
@@ -345,14 +347,5 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         out: outer.out,
     };
     // SAFETY: 1 to 3 of the plan.
-    unsafe {
-        scan_across(
-            plan.kernel,
-            plan.many,
-            plan.form,
-            &block,
-            panels,
-            plan.stream,
-        )
-    }
+    unsafe { scan_across(plan.kernel, plan.many, &block, panels, plan.stream) }
 }

@@ -104,14 +104,14 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
-    /// The scans along: the kernel's, or ones that read elements of the input's type.
-    pub along: [Run; 2],
-    /// The latter, where there are any.
-    pub widening: Option<[Run; 2]>,
+    /// The scan along: the kernel's, or one that reads elements of the input's type.
+    pub along: Run,
+    /// The latter, where there is one.
+    pub widening: Option<Run>,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
-    /// Index of the inclusive or exclusive form of each kernel.
-    pub form: usize,
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
     /// The operation, for messages.
     pub op: Op,
     /// Whether the scan runs from the last index of the axis to the first.
@@ -154,6 +154,8 @@ pub struct Plan<'d> {
     pub direct_x: bool,
     /// Whether the kernel writes the output where it lies.
     pub direct_out: bool,
+    /// Whether rows of both run from higher to lower addresses, and the kernel takes them so.
+    pub backward: bool,
     /// Whether the input has to be copied first.
     pub staged: bool,
     /// From input to computing type, if they differ.
@@ -324,7 +326,7 @@ impl<'d> Plan<'d> {
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
             many,
-            form: options.exclusive as usize,
+            exclusive: options.exclusive,
             op,
             reverse: options.reverse,
             dtypes,
@@ -346,12 +348,13 @@ impl<'d> Plan<'d> {
             stream: false,
             direct_x: false,
             direct_out: false,
+            backward: false,
             staged,
             load: convert(isa, x.dtype, dtype),
             store: convert(isa, dtype, out_dtype),
             gather: tile::move_of_size(isa, x.dtype.size()),
             scatter: tile::move_of_size(isa, out_dtype.size()),
-            scrub: (has_nan && options.nan != Nan::Propagate).then_some(scrub),
+            scrub: scrub.filter(|_| options.nan != Nan::Propagate),
             put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options.carry_in.map(|carry| {
                 (

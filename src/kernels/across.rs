@@ -11,7 +11,7 @@ use crate::accumulate::Accumulate;
 ///
 /// # Safety
 /// As [`super::Run`].
-pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<A: Accumulate>(block: &Block) {
     let acc = block.acc.cast::<A::Acc>();
     for i in 0..block.rows {
         // SAFETY: every row is below `rows`, every column below `len`; an element is read before its
@@ -23,25 +23,40 @@ pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
                 .offset(i as isize * block.out_pitch)
                 .cast::<A::T>();
             if i == 0 && !block.started {
-                for j in 0..block.len {
-                    let first = A::first(x.add(j).read_unaligned());
-                    acc.add(j).write(first);
-                    let shown = if EXCLUSIVE {
-                        A::IDENTITY
-                    } else {
-                        A::value(first)
-                    };
-                    out.add(j).write_unaligned(shown);
-                }
+                let shown = block.exclusive.then_some(A::IDENTITY);
+                first_row::<A>(x, out, acc, block.len, shown);
                 continue;
             }
             for j in 0..block.len {
                 let before = acc.add(j).read();
                 let after = A::step(before, x.add(j).read_unaligned());
                 acc.add(j).write(after);
-                let shown = A::value(if EXCLUSIVE { before } else { after });
+                let shown = A::value(if block.exclusive { before } else { after });
                 out.add(j).write_unaligned(shown);
             }
+        }
+    }
+}
+
+/// The first row of lines that have not started. A function of its own, which the compiler finds to be
+/// the same for most operations on a type.
+///
+/// # Safety
+/// `x`, `out` and `acc` hold `n` elements each.
+#[inline(never)]
+unsafe fn first_row<A: Accumulate>(
+    x: *const A::T,
+    out: *mut A::T,
+    acc: *mut A::Acc,
+    n: usize,
+    shown: Option<A::T>,
+) {
+    for j in 0..n {
+        // SAFETY: j is below n; an element is read before its place is written.
+        unsafe {
+            let first = A::first(x.add(j).read_unaligned());
+            acc.add(j).write(first);
+            out.add(j).write_unaligned(shown.unwrap_or(A::value(first)));
         }
     }
 }

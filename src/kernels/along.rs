@@ -7,7 +7,8 @@ use crate::accumulate::Accumulate;
 ///
 /// # Safety
 /// As [`super::Run`].
-pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<A: Accumulate>(block: &Block) {
+    let step = if block.backward { -1 } else { 1 };
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -18,21 +19,24 @@ pub unsafe fn run<A: Accumulate, const EXCLUSIVE: bool>(block: &Block) {
                 .cast::<A::T>();
             let slot = block.acc.cast::<A::Acc>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<A, EXCLUSIVE>(x, out, block.len, started));
+            slot.write(line::<A>(x, out, block.len, step, started, block.exclusive));
         }
     }
 }
 
-/// Scans `n > 0` contiguous elements and returns the accumulator.
+/// Scans `n > 0` contiguous elements, each `step` (1 or -1) places from the one before, and returns the
+/// accumulator.
 ///
 /// # Safety
-/// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
+/// From `x` and `out` on that way there are `n` elements, possibly unaligned, and are the same or do not meet.
 #[inline(always)]
-pub unsafe fn line<A: Accumulate, const EXCLUSIVE: bool>(
+pub unsafe fn line<A: Accumulate>(
     x: *const A::T,
     out: *mut A::T,
     n: usize,
+    step: isize,
     started: Option<A::Acc>,
+    exclusive: bool,
 ) -> A::Acc {
     // SAFETY: every index below is below n; an element is read before its place is written.
     unsafe {
@@ -41,13 +45,13 @@ pub unsafe fn line<A: Accumulate, const EXCLUSIVE: bool>(
             Some(acc) => (A::step(acc, first), A::value(acc)),
             None => (A::first(first), A::IDENTITY),
         };
-        out.write_unaligned(if EXCLUSIVE { before } else { A::value(acc) });
-        for i in 1..n {
-            let element = x.add(i).read_unaligned();
+        out.write_unaligned(if exclusive { before } else { A::value(acc) });
+        for i in 1..n as isize {
+            let element = x.offset(i * step).read_unaligned();
             let before = acc;
             acc = A::step(acc, element);
-            out.add(i)
-                .write_unaligned(A::value(if EXCLUSIVE { before } else { acc }));
+            out.offset(i * step)
+                .write_unaligned(A::value(if exclusive { before } else { acc }));
         }
         acc
     }

@@ -56,6 +56,7 @@ pub enum Overflow {
 }
 
 /// The work of one kernel call.
+#[derive(Clone, Copy)]
 pub struct Block {
     /// The first element of the first row.
     pub x: *const u8,
@@ -73,6 +74,11 @@ pub struct Block {
     pub acc: *mut u8,
     /// Whether the accumulators hold something.
     pub started: bool,
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
+    /// Whether the elements of a row follow each other from higher to lower addresses, in `x` and in
+    /// `out`; only where a kernel takes that ([`Kernel::backward`]).
+    pub backward: bool,
 }
 
 /// A kernel.
@@ -84,10 +90,12 @@ pub type Run = unsafe fn(&Block);
 
 /// Everything that depends on operation, computing type, mode and overflow.
 pub struct Kernel {
-    /// Scans along: inclusive, exclusive.
-    pub along: [Run; 2],
-    /// Scans across: inclusive, exclusive.
-    pub across: [Run; 2],
+    /// Scans along.
+    pub along: Run,
+    /// Scans along rows that run backward, where there is a way.
+    pub backward: Option<Run>,
+    /// Scans across.
+    pub across: Run,
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
@@ -103,8 +111,8 @@ pub struct Kernel {
     pub show: unsafe fn(*const u8, bool, *mut u8),
     /// Combines two carries (unaligned).
     pub merge: unsafe fn(*const u8, *const u8, *mut u8),
-    /// Replaces NaN by the identity.
-    pub scrub: Rewrite,
+    /// Replaces NaN by the identity, in types that have one.
+    pub scrub: Option<Rewrite>,
     /// Finds the first overflow, in the integer types.
     pub check: Option<Check>,
 }
@@ -160,6 +168,11 @@ unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
     unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
 }
 
+/// What there is to replace in elements of `T`: `floats`, or nothing.
+const fn scrub_of<T: Elem>(floats: Rewrite) -> Option<Rewrite> {
+    if T::NAN.is_some() { Some(floats) } else { None }
+}
+
 /// Bytes of the largest accumulator.
 pub const LARGEST_ACCUMULATOR: usize = 64;
 
@@ -172,8 +185,9 @@ trait Family {
 pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
-        along: [along::run::<A, false>, along::run::<A, true>],
-        across: [across::run::<A, false>, across::run::<A, true>],
+        along: along::run::<A>,
+        backward: None,
+        across: across::run::<A>,
         grid: 1,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
@@ -181,7 +195,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         export: export::<A>,
         show: show::<A>,
         merge: merge::<A>,
-        scrub: scrub::<A>,
+        scrub: scrub_of::<A::T>(scrub::<A>),
         check: None,
     }
 }
@@ -320,6 +334,11 @@ pub fn kernel(
     mode: Mode,
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
+    // The larger of two is one of the two, and fits.
+    let overflow = match op {
+        Op::Max | Op::Min => Overflow::Wrap,
+        _ => overflow,
+    };
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
@@ -357,8 +376,8 @@ fn tuned(
     window::kernel(isa, op, dtype, mode, overflow)
 }
 
-/// Scans along, inclusive and exclusive, that read elements of the first type and compute in the
-/// second; `None` where elements are better converted beforehand.
+/// The scan along that reads elements of the first type and computes in the second; `None` where elements
+/// are better converted beforehand.
 ///
 /// The results are those of the second type's kernel on converted elements, and the blocks the same but
 /// for the type of `x`, which does not meet `out`.
@@ -368,7 +387,7 @@ pub fn widening(
     dtypes: [DType; 2],
     mode: Mode,
     overflow: Overflow,
-) -> Option<[Run; 2]> {
+) -> Option<Run> {
     window::widening(isa, op, dtypes, mode, overflow)
 }
 
@@ -389,8 +408,18 @@ fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'st
         (Op::LogSumExp, _) | (Op::Max | Op::Min, Kind::Complex) => None,
         (Op::Sum, Kind::Integer) => integer_kernel!(Sum, dtype, overflow, compensated),
         (Op::Prod, Kind::Integer) => integer_kernel!(Prod, dtype, overflow, compensated),
-        (Op::Max, Kind::Integer) => integer_kernel!(Max, dtype, overflow, compensated),
-        (Op::Min, Kind::Integer) => integer_kernel!(Min, dtype, overflow, compensated),
+        (Op::Max, Kind::Integer) if compensated => {
+            with_integer!(dtype, T => family!(Checked<Errorless<Plain<Max, T>>>), else None)
+        }
+        (Op::Min, Kind::Integer) if compensated => {
+            with_integer!(dtype, T => family!(Checked<Errorless<Plain<Min, T>>>), else None)
+        }
+        (Op::Max, Kind::Integer) => {
+            with_integer!(dtype, T => family!(Checked<Plain<Max, T>>), else None)
+        }
+        (Op::Min, Kind::Integer) => {
+            with_integer!(dtype, T => family!(Checked<Plain<Min, T>>), else None)
+        }
         (Op::Max, _) => real_kernel!(Max, dtype, compensated),
         (Op::Min, _) => real_kernel!(Min, dtype, compensated),
         (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),

@@ -14,7 +14,6 @@ use arrayvec::ArrayVec;
 pub unsafe fn scan_across(
     kernel: &Kernel,
     many: Option<&Lines>,
-    form: usize,
     block: &Block,
     panels: Panels,
     stream: bool,
@@ -22,12 +21,12 @@ pub unsafe fn scan_across(
     // SAFETY: this function's.
     unsafe {
         if let Some(many) = many {
-            many.across[form](block, panels, stream);
+            (many.across)(block, panels, stream);
             return;
         }
         for panel in 0..panels.count {
             let by = panel as isize;
-            (kernel.across[form])(&Block {
+            (kernel.across)(&Block {
                 x: block.x.wrapping_offset(by * panels.x),
                 out: block.out.wrapping_offset(by * panels.out),
                 acc: block.acc.add(panel * block.len * kernel.acc_size),
@@ -41,18 +40,12 @@ pub unsafe fn scan_across(
 ///
 /// # Safety
 /// As [`crate::kernels::Along`].
-pub unsafe fn scan_along(
-    single: Run,
-    many: Option<&Lines>,
-    form: usize,
-    block: &Block,
-    stream: bool,
-) {
+pub unsafe fn scan_along(single: Run, many: Option<&Lines>, block: &Block, stream: bool) {
     // SAFETY: this function's.
     unsafe {
         match many.and_then(|many| many.along.map(|along| (along, many.longest))) {
             Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
-                along[form](block, single, stream)
+                along(block, single, stream)
             }
             _ => single(block),
         }
@@ -266,6 +259,8 @@ pub unsafe fn run_block(
             rows: extent.rows,
             acc,
             started,
+            exclusive: plan.exclusive,
+            backward: plan.backward,
         };
         let stream = plan.stream && plan.direct_out;
         if plan.across {
@@ -274,12 +269,13 @@ pub unsafe fn run_block(
                 x: 0,
                 out: 0,
             };
-            scan_across(plan.kernel, plan.many, plan.form, &block, one, stream);
+            scan_across(plan.kernel, plan.many, &block, one, stream);
         } else {
             // Rows are taken together in the computing type alone.
             let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
-            let (single, many) = (plan.along[plan.form], plan.many.filter(|_| converted));
-            scan_along(single, many, plan.form, &block, stream);
+            let together = converted && !plan.backward;
+            let many = plan.many.filter(|_| together);
+            scan_along(plan.along, many, &block, stream);
         }
         if !plan.has_out || plan.direct_out {
             return;

@@ -62,7 +62,7 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
     let raw_tile = scratch.raw;
     let x_tile = scratch.x;
     let out_tile = scratch.out;
-    let exclusive = plan.form == 1;
+    let exclusive = plan.exclusive;
     let n = plan.axis.extent;
     let mut started = plan.carry_in.is_some();
     let line = place.line as u64;

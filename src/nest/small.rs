@@ -22,9 +22,11 @@ pub unsafe fn run_short(line: &ShortLine) {
         rows: 1,
         acc: acc.as_mut_ptr().cast(),
         started: false,
+        exclusive: false,
+        backward: false,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
-    unsafe { (line.kernel.along[0])(&block) }
+    unsafe { (line.kernel.along)(&block) }
 }
 
 /// Does a small scan.
@@ -56,6 +58,8 @@ pub unsafe fn run_small(small: &Small) {
             rows: outer,
             acc,
             started: small.carry_in.is_some(),
+            exclusive: small.exclusive,
+            backward: false,
         };
         match small.reverse {
             _ if inner > 1 => {
@@ -77,15 +81,9 @@ pub unsafe fn run_small(small: &Small) {
                     x: panel,
                     out: panel,
                 };
-                scan_across(kernel, small.many, small.form, &block, panels, false);
+                scan_across(kernel, small.many, &block, panels, false);
             }
-            None => scan_along(
-                kernel.along[small.form],
-                small.many,
-                small.form,
-                &block,
-                false,
-            ),
+            None => scan_along(kernel.along, small.many, &block, false),
             Some(elements) => run_turned(small, elements, block),
         }
         if let Some(carry) = small.carry_out {
@@ -122,8 +120,7 @@ unsafe fn run_turned(small: &Small, elements: Move, block: Block) {
             out: turned,
             ..block
         };
-        let single = small.kernel.along[small.form];
-        scan_along(single, small.many, small.form, &within, false);
+        scan_along(small.kernel.along, small.many, &within, false);
         elements(&tile::Block {
             src: turned,
             dst: block.out.offset(last),

@@ -63,6 +63,30 @@ impl Plan<'_> {
             .unwrap_or(self.kernel.along);
         self.direct_out =
             self.even_out && self.dtypes[1] == self.dtypes[2] && self.put_back.is_none();
+        // What runs backward on both sides can be read and written as it lies; but rows of floats that
+        // are taken together are faster by way of tiles (500 rows of 100 f64: 0.52 ns against 0.73; of 10:
+        // 1.4 against 0.68).
+        let rows_of_floats = line.extent >= 4
+            && axis.extent >= 64
+            && self
+                .many
+                .is_some_and(|many| many.along.is_some() && many.longest == usize::MAX);
+        let backward = self.kernel.backward.filter(|_| !rows_of_floats);
+        self.backward = !self.across
+            && flat
+            && has_out
+            && steps > 1
+            && (x_step, out_step) == (-x_size, -out_size)
+            && backward.is_some()
+            && self.dtypes[0] == self.dtypes[1]
+            && self.dtypes[1] == self.dtypes[2]
+            && self.scrub.is_none()
+            && self.put_back.is_none();
+        if self.backward {
+            (self.even_x, self.even_out) = (true, true);
+            (self.direct_x, self.direct_out) = (true, true);
+            self.along = backward.unwrap_or(self.kernel.along);
+        }
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
         self.stream = bytes > cache::streaming_threshold() as u64;
 

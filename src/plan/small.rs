@@ -67,8 +67,8 @@ pub struct Small {
     pub kernel: &'static Kernel,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
-    /// Index of the inclusive or exclusive form of each kernel.
-    pub form: usize,
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
     /// The elements.
     pub x: *const u8,
     /// Their results: the same memory, or apart.
@@ -138,7 +138,7 @@ impl Small {
         Some(Small {
             kernel,
             many,
-            form: options.exclusive as usize,
+            exclusive: options.exclusive,
             x: x.pointer,
             out: out.pointer,
             extents,

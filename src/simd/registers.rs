@@ -107,8 +107,39 @@ pub trait Registers: 'static {
     /// The trait's.
     unsafe fn shift(before: Self::Reg, value: Self::Reg, bytes: usize) -> Self::Reg;
 
-    /// The first `bytes` of `head` and the rest of `tail`; `bytes` is at least 4, below `BYTES` and a
-    /// power of two.
+    /// `value` without its first `bytes` and then the first `bytes` of `before`: [`shift`](Self::shift) in
+    /// the opposite direction.
+    ///
+    /// # Safety
+    /// The trait's.
+    #[inline(always)]
+    unsafe fn shift_down(before: Self::Reg, value: Self::Reg, bytes: usize) -> Self::Reg {
+        let mut rooms = [const { Room::ZEROED }; 2];
+        let both = rooms.as_mut_ptr().cast::<u8>();
+        // SAFETY: two rooms hold two registers one after the other.
+        unsafe {
+            Self::store(both, value);
+            Self::store(both.add(Self::BYTES), before);
+            Self::load(both.add(bytes))
+        }
+    }
+
+    /// The first element of a register in every lane.
+    ///
+    /// # Safety
+    /// The trait's.
+    #[inline(always)]
+    unsafe fn repeat_first<T: Copy>(value: Self::Reg) -> Self::Reg {
+        let mut room = Room::ZEROED;
+        // SAFETY: the room holds every register.
+        unsafe {
+            Self::store(room.bytes_mut(), value);
+            Self::splat(room.bytes().cast::<T>().read())
+        }
+    }
+
+    /// The first `bytes` of `head` and the rest of `tail`; `bytes` is at least 4 and below `BYTES`, and it
+    /// or what it leaves of `BYTES` is a power of two.
     ///
     /// # Safety
     /// The trait's.

@@ -39,7 +39,13 @@ impl Combine<Brackets> for Append {
     }
 }
 
-static KERNEL: Kernel = kernels::generic::<Plain<Append, Brackets>>();
+const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
+
+/// The same for plans that were made for a kernel which takes rows that run backward.
+static KERNEL: Kernel = Kernel {
+    backward: Some(GENERIC.along),
+    ..GENERIC
+};
 
 fn brackets(n: usize) -> Vec<Brackets> {
     let draw = |i: usize| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61;

@@ -324,7 +324,7 @@ unsafe fn stretches<T: Parted<P>, const P: usize>(
 /// # Safety
 /// As [`super::Run`]; the instruction set that `piece` needs is there.
 #[inline(always)]
-unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, exclusive: bool, piece: Piece<T, P>) {
+unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, piece: Piece<T, P>) {
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -334,7 +334,7 @@ unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, exclusive: bool, piec
             let mut state = block.started.then(|| slot.read());
             for at in (0..block.len).step_by(PIECE) {
                 let n = PIECE.min(block.len - at);
-                state = Some(piece(x.add(at), out.add(at), n, state, exclusive));
+                state = Some(piece(x.add(at), out.add(at), n, state, block.exclusive));
             }
             if let Some(state) = state {
                 slot.write(state);
@@ -347,9 +347,9 @@ unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, exclusive: bool, piec
 ///
 /// # Safety
 /// As [`super::Run`].
-unsafe fn portable<T: Parted<P>, const P: usize, const EXCLUSIVE: bool>(block: &Block) {
+unsafe fn portable<T: Parted<P>, const P: usize>(block: &Block) {
     // SAFETY: this function's.
-    unsafe { run::<T, P>(block, EXCLUSIVE, stretches::<T, P>) }
+    unsafe { run::<T, P>(block, stretches::<T, P>) }
 }
 
 /// Scans some columns of at most [`STRETCH`] rows of the block.
@@ -360,7 +360,6 @@ unsafe fn columns<T: Parted<P>, const P: usize>(
     block: &Block,
     rows: std::ops::Range<usize>,
     columns: std::ops::Range<usize>,
-    exclusive: bool,
 ) {
     let size = size_of::<T>() as isize;
     let mut elements = [T::ZERO; STRETCH];
@@ -377,7 +376,7 @@ unsafe fn columns<T: Parted<P>, const P: usize>(
             let before = (block.started || rows.start > 0).then(|| slot.read());
             let n = rows.len();
             slot.write(stretch(&elements[..n], &mut results[..n], before));
-            if exclusive {
+            if block.exclusive {
                 results[..n].rotate_right(1);
                 results[0] = before.map_or(T::ZERO, Stretched::<T, P>::value);
             }
@@ -393,18 +392,18 @@ unsafe fn columns<T: Parted<P>, const P: usize>(
 ///
 /// # Safety
 /// As [`super::Run`].
-unsafe fn across<T: Parted<P>, const P: usize, const EXCLUSIVE: bool>(block: &Block) {
+unsafe fn across<T: Parted<P>, const P: usize>(block: &Block) {
     for top in (0..block.rows).step_by(STRETCH) {
         let rows = top..block.rows.min(top + STRETCH);
         // SAFETY: this function's.
-        unsafe { columns::<T, P>(block, rows, 0..block.len, EXCLUSIVE) }
+        unsafe { columns::<T, P>(block, rows, 0..block.len) }
     }
 }
 
 impl<T: Parted<P>, const P: usize> Family for Stretched<T, P> {
     const KERNEL: Kernel = Kernel {
-        along: [portable::<T, P, false>, portable::<T, P, true>],
-        across: [across::<T, P, false>, across::<T, P, true>],
+        along: portable::<T, P>,
+        across: across::<T, P>,
         grid: STRETCH,
         ..generic::<Self>()
     };

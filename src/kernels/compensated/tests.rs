@@ -49,7 +49,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
         let mut at = 0;
         while at < x.len() {
             let len = piece.min(x.len() - at);
-            (kernel.along[call.exclusive as usize])(&Block {
+            (kernel.along)(&Block {
                 x: from.add(at * size),
                 x_pitch: 0,
                 out: to.add(at * size),
@@ -58,6 +58,8 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
                 rows: 1,
                 acc,
                 started,
+                exclusive: call.exclusive,
+                backward: false,
             });
             started = true;
             at += len;
@@ -412,7 +414,7 @@ fn same_bits_across<T: Bits + std::fmt::Debug>(
                         (kernel.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
                     }
                     for top in (0..rows).step_by(piece) {
-                        (kernel.across[exclusive as usize])(&Block {
+                        (kernel.across)(&Block {
                             x: from.add(top * pitch),
                             x_pitch: pitch as isize,
                             out: to.add(top * pitch),
@@ -421,6 +423,8 @@ fn same_bits_across<T: Bits + std::fmt::Debug>(
                             rows: piece.min(rows - top),
                             acc,
                             started: started || top > 0,
+                            exclusive,
+                            backward: false,
                         });
                     }
                     for (j, line) in lines.iter().enumerate() {

@@ -44,12 +44,11 @@ macro_rules! kernels {
             const P: usize,
             const N: usize,
             const K: usize,
-            const EXCLUSIVE: bool,
         >(
             block: &Block,
         ) {
             // SAFETY: this function's.
-            unsafe { run::<T, P>(block, EXCLUSIVE, Pairs::<T, $both, P, N, K>::piece) }
+            unsafe { run::<T, P>(block, Pairs::<T, $both, P, N, K>::piece) }
         }
 
         #[doc = concat!("Scans down the rows of the block with ", $features, ".")]
@@ -62,12 +61,11 @@ macro_rules! kernels {
             const P: usize,
             const N: usize,
             const K: usize,
-            const EXCLUSIVE: bool,
         >(
             block: &Block,
         ) {
             // SAFETY: this function's.
-            unsafe { Pairs::<T, $both, P, N, K>::across(block, EXCLUSIVE) }
+            unsafe { Pairs::<T, $both, P, N, K>::across(block) }
         }
 
         /// The kernels of a type.
@@ -77,8 +75,8 @@ macro_rules! kernels {
             for $name<T, P, N, K>
         {
             const KERNEL: Kernel = Kernel {
-                along: [$along::<T, P, N, K, false>, $along::<T, P, N, K, true>],
-                across: [$across::<T, P, N, K, false>, $across::<T, P, N, K, true>],
+                along: $along::<T, P, N, K>,
+                across: $across::<T, P, N, K>,
                 ..Stretched::<T, P>::KERNEL
             };
         }

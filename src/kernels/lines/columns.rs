@@ -20,10 +20,10 @@
 //! Within a register all reads of a place come before its writes, so `x` may be `out`. Nothing is
 //! read or written outside the rows: what is left over at their ends moves in parts.
 
-use super::{Across, Block, Panels};
+use super::{Block, Panels};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use std::arch::asm;
-use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch};
+use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_blendv_epi8};
 
 /// Rows that are taken together where they are wide. Tried 8: 10 % slower, for they are too many
 /// streams of memory at once.
@@ -32,17 +32,12 @@ const TOGETHER: usize = 4;
 /// where 256 to 1024 are equal.
 const AHEAD: usize = 512;
 
-/// The kernels of an accumulator: inclusive, exclusive.
-pub const fn kernels<A: Lanewise>() -> [Across; 2] {
-    [run::<A, false>, run::<A, true>]
-}
-
 /// Scans down the rows of each panel of the block.
 ///
 /// # Safety
-/// As [`Across`]; the processor has AVX2 and F16C.
+/// As [`super::Across`]; the processor has AVX2 and F16C.
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, panels: Panels, stream: bool) {
+pub unsafe fn run<A: Lanewise>(block: &Block, panels: Panels, stream: bool) {
     let bytes = block.len * size_of::<A::T>();
     let mut panel = Panel {
         x: block.x,
@@ -51,6 +46,8 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, panels: Panels,
         out_pitch: block.out_pitch,
         bytes,
         acc: block.acc,
+        // SAFETY: the instruction set is there.
+        late: unsafe { late(block.exclusive) },
     };
     for _ in 0..panels.count {
         let mut rest = panel;
@@ -58,14 +55,14 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, panels: Panels,
         // SAFETY: each panel is one of the block's, with its accumulators.
         unsafe {
             if !block.started {
-                rest.first_row::<A, EXCLUSIVE>();
+                rest.first_row::<A>();
                 rest = rest.below(1);
                 rows -= 1;
             }
             match bytes.div_ceil(WIDTH) {
-                1 => rest.narrow::<A, EXCLUSIVE, 1>(rows),
-                2 => rest.narrow::<A, EXCLUSIVE, 2>(rows),
-                _ => rest.wide::<A, EXCLUSIVE>(rows, stream),
+                1 => rest.narrow::<A, 1>(rows),
+                2 => rest.narrow::<A, 2>(rows),
+                _ => rest.wide::<A>(rows, stream),
             }
         }
         panel.x = panel.x.wrapping_offset(panels.x);
@@ -133,41 +130,58 @@ fn opaque(mut n: usize) -> usize {
     n
 }
 
-/// One step of the `n` bytes of accumulators at `acc`, fewer than a register has: what is left over at
+/// All ones for an exclusive scan, else 0: a register the compiler knows nothing of, for it would write
+/// every loop twice.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+pub unsafe fn late(exclusive: bool) -> __m256i {
+    // SAFETY: this function's.
+    unsafe { avx2::splat(-(opaque(exclusive as usize) as i64)) }
+}
+
+/// What an element's place shows.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
+    // SAFETY: this function's.
+    unsafe { _mm256_blendv_epi8(after, before, late) }
+}
+
+/// The `n` bytes from `at` on of the first `rows` rows, fewer than a register has: what is left over at
 /// the ends of wide rows, and not worth its code in their loops.
 ///
 /// # Safety
-/// The processor has AVX2 and F16C; there are as many bytes.
+/// The processor has AVX2 and F16C; there are as many bytes and rows.
 // The compiler knows no function with a target feature that is never inlined: this one keeps the other
 // out of its callers.
 #[inline(never)]
-unsafe fn step_part<A: Lanewise, const EXCLUSIVE: bool>(
-    x: *const u8,
-    out: *mut u8,
-    acc: *mut u8,
-    n: usize,
-) {
+unsafe fn parts<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
     // SAFETY: this function's.
-    unsafe { step_part_inside::<A, EXCLUSIVE>(x, out, acc, n) }
+    unsafe { parts_inside::<A>(panel, rows, at, n) }
 }
 
-/// [`step_part`] with the instruction set.
+/// [`parts`] with the instruction set.
 ///
 /// # Safety
-/// As [`step_part`].
+/// As [`parts`].
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn step_part_inside<A: Lanewise, const EXCLUSIVE: bool>(
-    x: *const u8,
-    out: *mut u8,
-    acc: *mut u8,
-    n: usize,
-) {
+unsafe fn parts_inside<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
     // SAFETY: this function's.
     unsafe {
-        let before = load_part::<A, false>(acc, n);
-        let after = A::step_lanes(before, load_part::<A, false>(x, n));
-        store_part::<A, false>(acc, after, n);
-        store_part::<A, false>(out, if EXCLUSIVE { before } else { after }, n);
+        let mut acc = load_part::<A, false>(panel.acc.add(at), n);
+        let (mut x, mut out) = (panel.x.wrapping_add(at), panel.out.wrapping_add(at));
+        for _ in 0..rows {
+            let before = acc;
+            acc = A::step_lanes(before, load_part::<A, false>(x, n));
+            store_part::<A, false>(out, shown(panel.late, before, acc), n);
+            x = x.wrapping_offset(panel.x_pitch);
+            out = out.wrapping_offset(panel.out_pitch);
+        }
+        store_part::<A, false>(panel.acc.add(at), acc, n);
     }
 }
 
@@ -180,6 +194,8 @@ struct Panel {
     out_pitch: isize,
     bytes: usize,
     acc: *mut u8,
+    /// All ones to show what stands before an element, else 0.
+    late: __m256i,
 }
 
 impl Panel {
@@ -195,7 +211,7 @@ impl Panel {
 
     /// The first row of lines that have not started: it becomes the accumulators.
     #[inline(always)]
-    unsafe fn first_row<A: Lanewise, const EXCLUSIVE: bool>(self) {
+    unsafe fn first_row<A: Lanewise>(self) {
         // SAFETY: all bytes are the row's.
         unsafe {
             let identity = avx2::splat(A::IDENTITY);
@@ -203,7 +219,7 @@ impl Panel {
             while at + WIDTH <= self.bytes {
                 let first = A::first_lanes(avx2::load(self.x.add(at)));
                 avx2::store::<false>(self.acc.add(at), first);
-                let shown = if EXCLUSIVE { identity } else { first };
+                let shown = shown(self.late, identity, first);
                 avx2::store::<false>(self.out.add(at), shown);
                 at += WIDTH;
             }
@@ -211,7 +227,7 @@ impl Panel {
             if n > 0 {
                 let first = A::first_lanes(load_part::<A, false>(self.x.add(at), n));
                 store_part::<A, false>(self.acc.add(at), first, n);
-                let shown = if EXCLUSIVE { identity } else { first };
+                let shown = shown(self.late, identity, first);
                 store_part::<A, false>(self.out.add(at), shown, n);
             }
         }
@@ -219,7 +235,7 @@ impl Panel {
 
     /// Rows of `N` registers, the last of which may not be full.
     #[inline(always)]
-    unsafe fn narrow<A: Lanewise, const EXCLUSIVE: bool, const N: usize>(self, rows: usize) {
+    unsafe fn narrow<A: Lanewise, const N: usize>(self, rows: usize) {
         let last = (N - 1) * WIDTH;
         // 0 if the last one is full.
         let n = self.bytes % WIDTH;
@@ -244,7 +260,7 @@ impl Panel {
                 for (v, acc) in acc.iter_mut().enumerate() {
                     let before = *acc;
                     *acc = A::step_lanes(before, load(panel.x, v));
-                    let shown = if EXCLUSIVE { before } else { *acc };
+                    let shown = shown(self.late, before, *acc);
                     store(panel.out, v, shown);
                 }
                 panel = panel.below(1);
@@ -261,7 +277,7 @@ impl Panel {
 
     /// Rows of any length.
     #[inline(always)]
-    unsafe fn wide<A: Lanewise, const EXCLUSIVE: bool>(self, rows: usize, stream: bool) {
+    unsafe fn wide<A: Lanewise>(self, rows: usize, stream: bool) {
         let misaligned = self.out.addr() % WIDTH;
         let stream = stream
             && self.out_pitch % WIDTH as isize == 0
@@ -277,14 +293,14 @@ impl Panel {
             while row + TOGETHER <= rows {
                 let panel = self.below(row);
                 if stream {
-                    panel.steps::<A, EXCLUSIVE, true, TOGETHER>(head);
+                    panel.steps::<A, true, TOGETHER>(head);
                 } else {
-                    panel.steps::<A, EXCLUSIVE, false, TOGETHER>(head);
+                    panel.steps::<A, false, TOGETHER>(head);
                 }
                 row += TOGETHER;
             }
             while row < rows {
-                self.below(row).steps::<A, EXCLUSIVE, false, 1>(head);
+                self.below(row).steps::<A, false, 1>(head);
                 row += 1;
             }
         }
@@ -292,21 +308,11 @@ impl Panel {
 
     /// The first `R` rows, of which `head` bytes stand before an aligned address, if `STREAM`.
     #[inline(always)]
-    unsafe fn steps<A: Lanewise, const EXCLUSIVE: bool, const STREAM: bool, const R: usize>(
-        self,
-        head: usize,
-    ) {
+    unsafe fn steps<A: Lanewise, const STREAM: bool, const R: usize>(self, head: usize) {
         let rows: [Panel; R] = std::array::from_fn(|r| self.below(r));
-        let part = |at: usize, n: usize| {
-            for row in rows {
-                // SAFETY: there are n bytes from `at` on.
-                unsafe {
-                    step_part::<A, EXCLUSIVE>(row.x.add(at), row.out.add(at), self.acc.add(at), n)
-                }
-            }
-        };
         if head > 0 {
-            part(0, head);
+            // SAFETY: the head is a part of the rows.
+            unsafe { parts::<A>(&self, R, 0, head) }
         }
         let mut at = head;
         while at + WIDTH <= self.bytes {
@@ -319,7 +325,7 @@ impl Panel {
                     }
                     let before = acc;
                     acc = A::step_lanes(before, avx2::load(row.x.add(at)));
-                    let shown = if EXCLUSIVE { before } else { acc };
+                    let shown = shown(self.late, before, acc);
                     avx2::store::<STREAM>(row.out.add(at), shown);
                 }
                 avx2::store::<false>(self.acc.add(at), acc);
@@ -327,7 +333,8 @@ impl Panel {
             at += WIDTH;
         }
         if at < self.bytes {
-            part(at, self.bytes - at);
+            // SAFETY: the rest of the rows.
+            unsafe { parts::<A>(&self, R, at, self.bytes - at) }
         }
     }
 }

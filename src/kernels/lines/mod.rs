@@ -32,14 +32,14 @@ pub struct Panels {
 
 /// The kernels for many lines of one operation on one type.
 pub struct Lines {
-    /// Scans across a block and its repetitions: inclusive, exclusive.
-    pub across: [Across; 2],
+    /// Scans across a block and its repetitions.
+    pub across: Across,
     /// Scans along several rows at a time, where there is a way.
-    pub along: Option<[Along; 2]>,
+    pub along: Option<Along>,
     /// Rows longer than this are better scanned one by one, by the kernels for single lines.
     pub longest: usize,
-    /// Replaces NaN by the identity.
-    pub scrub: Rewrite,
+    /// Replaces NaN by the identity, in types that have one.
+    pub scrub: Option<Rewrite>,
 }
 
 /// Scans across; past the caches if the last argument says so.

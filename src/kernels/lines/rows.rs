@@ -20,7 +20,8 @@
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
 
-use super::{Along, Block, Run};
+use super::columns::{late, shown};
+use super::{Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
 use std::arch::x86_64::__m256i;
@@ -28,11 +29,6 @@ use std::arch::x86_64::__m256i;
 /// Rows this many bytes apart, or a multiple, share the sets of the first-level cache: there one group
 /// at a time is faster than two.
 const ALIAS: isize = 4096;
-
-/// The kernels of an accumulator: inclusive, exclusive.
-pub const fn kernels<A: Lanewise>() -> [Along; 2] {
-    [run::<A, false>, run::<A, true>]
-}
 
 /// Rows and their accumulators.
 #[derive(Clone, Copy)]
@@ -44,6 +40,9 @@ struct Rows {
     len: usize,
     acc: *mut u8,
     started: bool,
+    exclusive: bool,
+    /// As [`late`] says.
+    late: __m256i,
 }
 
 impl Rows {
@@ -61,7 +60,7 @@ impl Rows {
     /// Does the first element of `n` lines of an operation without a neutral element, and returns
     /// what remains to be done.
     #[inline(always)]
-    unsafe fn first_column<A: Lanewise, const EXCLUSIVE: bool>(self, n: usize) -> Rows {
+    unsafe fn first_column<A: Lanewise>(self, n: usize) -> Rows {
         let size = size_of::<A::T>();
         // SAFETY: the caller's: n rows of at least one element.
         unsafe {
@@ -69,7 +68,7 @@ impl Rows {
                 let x = row(self.x, self.x_pitch, r).cast::<A::T>();
                 let first = A::first(x.read_unaligned());
                 self.acc.cast::<A::T>().add(r).write(first);
-                let shown = if EXCLUSIVE { A::IDENTITY } else { first };
+                let shown = if self.exclusive { A::IDENTITY } else { first };
                 let out = row(self.out, self.out_pitch, r).cast::<A::T>();
                 out.write_unaligned(shown);
             }
@@ -83,14 +82,12 @@ impl Rows {
         }
     }
 
-    /// `G` groups of rows, of which the first `head` columns stand before an aligned address, if
-    /// `STREAM`.
+    /// `G` groups of rows, of which the first `head` columns stand before an aligned address.
     #[inline(always)]
     unsafe fn lines<
         A: Lanewise,
         S: Square<N>,
         const N: usize,
-        const EXCLUSIVE: bool,
         const G: usize,
         const STREAM: bool,
     >(
@@ -100,10 +97,15 @@ impl Rows {
         // SAFETY: the caller's.
         unsafe {
             if self.started || A::NEUTRAL.is_some() {
-                self.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head);
+                self.scan::<A, S, N, G, STREAM>(head);
             } else {
-                let rest = self.first_column::<A, EXCLUSIVE>(G * S::ROWS);
-                rest.scan::<A, S, N, EXCLUSIVE, G, STREAM>(head.wrapping_sub(1) % N);
+                let head = if head > 0 {
+                    head - 1
+                } else {
+                    (N - 1) * STREAM as usize
+                };
+                let rest = self.first_column::<A>(G * S::ROWS);
+                rest.scan::<A, S, N, G, STREAM>(head);
             }
         }
     }
@@ -114,7 +116,6 @@ impl Rows {
         A: Lanewise,
         S: Square<N>,
         const N: usize,
-        const EXCLUSIVE: bool,
         const G: usize,
         const STREAM: bool,
     >(
@@ -135,25 +136,20 @@ impl Rows {
             }
             let mut column = 0;
             let head = head.min(self.len);
-            if STREAM && head > 0 {
-                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, 0, head);
+            if head > 0 {
+                self.part::<A, S, N, G>(&mut state, 0, head);
                 column = head;
             }
-            while column + N <= self.len {
-                for (g, (acc, before)) in state.iter_mut().enumerate() {
-                    let rows = self.below::<A>(g * S::ROWS);
-                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
-                    for c in &mut c {
-                        *acc = A::step_lanes(*acc, *c);
-                        *c = if EXCLUSIVE { *before } else { *acc };
-                        *before = *acc;
-                    }
-                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
-                }
-                column += N;
-            }
+            // Each loop for itself: blends and branches in it cost 10 to 30 % in the caches.
+            column = if STREAM {
+                self.blocks::<A, S, N, G, true, true>(&mut state, column)
+            } else if self.exclusive {
+                self.blocks::<A, S, N, G, true, false>(&mut state, column)
+            } else {
+                self.blocks::<A, S, N, G, false, false>(&mut state, column)
+            };
             if column < self.len {
-                self.part::<A, S, N, EXCLUSIVE, G>(&mut state, column, self.len - column);
+                self.part::<A, S, N, G>(&mut state, column, self.len - column);
             }
             for (g, (acc, _)) in state.iter().enumerate() {
                 avx2::store::<false>(self.acc.add(g * S::ROWS * size), *acc);
@@ -161,15 +157,48 @@ impl Rows {
         }
     }
 
-    /// `n < N` columns.
+    /// Whole blocks from a column on, as many as there are; returns the column after them. Only
+    /// with `EXCLUSIVE` may the scan be exclusive.
     #[inline(always)]
-    unsafe fn part<
+    unsafe fn blocks<
         A: Lanewise,
         S: Square<N>,
         const N: usize,
-        const EXCLUSIVE: bool,
         const G: usize,
+        const EXCLUSIVE: bool,
+        const STREAM: bool,
     >(
+        self,
+        state: &mut [State; G],
+        mut column: usize,
+    ) -> usize {
+        let size = size_of::<A::T>();
+        while column + N <= self.len {
+            for (g, (acc, before)) in state.iter_mut().enumerate() {
+                let rows = self.below::<A>(g * S::ROWS);
+                // SAFETY: the caller's: a block of the rows.
+                unsafe {
+                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
+                    for c in &mut c {
+                        *acc = A::step_lanes(*acc, *c);
+                        *c = match (EXCLUSIVE, STREAM) {
+                            (false, _) => *acc,
+                            (true, false) => *before,
+                            (true, true) => shown(self.late, *before, *acc),
+                        };
+                        *before = *acc;
+                    }
+                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
+                }
+            }
+            column += N;
+        }
+        column
+    }
+
+    /// `n < N` columns.
+    #[inline(always)]
+    unsafe fn part<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
         self,
         state: &mut [State; G],
         column: usize,
@@ -181,7 +210,13 @@ impl Rows {
             let (x, out) = (rows.x.wrapping_add(at), rows.out.wrapping_add(at));
             // SAFETY: the caller's.
             unsafe {
-                step_part::<A, S, N, EXCLUSIVE>((x, rows.x_pitch), (out, rows.out_pitch), n, state)
+                step_part::<A, S, N>(
+                    (x, rows.x_pitch),
+                    (out, rows.out_pitch),
+                    n,
+                    self.exclusive,
+                    state,
+                )
             }
         }
     }
@@ -255,14 +290,15 @@ unsafe fn store_part_inside<S: Square<N>, const N: usize>(
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C.
 #[inline(never)]
-unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize>(
     x: (*const u8, isize),
     out: (*mut u8, isize),
     n: usize,
+    exclusive: bool,
     state: &mut State,
 ) {
     // SAFETY: this function's.
-    unsafe { step_part_inside::<A, S, N, EXCLUSIVE>(x, out, n, state) }
+    unsafe { step_part_inside::<A, S, N>(x, out, n, exclusive, state) }
 }
 
 /// [`step_part`] with the instruction set.
@@ -270,10 +306,11 @@ unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: 
 /// # Safety
 /// As [`step_part`].
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const EXCLUSIVE: bool>(
+unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize>(
     (x, x_pitch): (*const u8, isize),
     (out, out_pitch): (*mut u8, isize),
     n: usize,
+    exclusive: bool,
     (acc, before): &mut State,
 ) {
     // SAFETY: this function's.
@@ -282,7 +319,7 @@ unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const EXCL
         load_part::<S, N>(x, x_pitch, n, &mut columns);
         for c in columns.iter_mut().take(n) {
             *acc = A::step_lanes(*acc, *c);
-            *c = if EXCLUSIVE { *before } else { *acc };
+            *c = if exclusive { *before } else { *acc };
             *before = *acc;
         }
         store_part::<S, N>(out, out_pitch, &columns, n);
@@ -298,14 +335,14 @@ type State = (__m256i, __m256i);
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C. `A::T` has 2, 4, 8 or 16 bytes.
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stream: bool) {
+pub unsafe fn run<A: Lanewise>(block: &Block, rest: Run, stream: bool) {
     // SAFETY: this function's.
     unsafe {
         match size_of::<A::T>() {
-            2 => grouped::<A, Bytes2, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
-            4 => grouped::<A, Bytes4, 8, EXCLUSIVE, 1, 1>(block, rest, stream),
-            8 => grouped::<A, Bytes8, 4, EXCLUSIVE, 2, 1>(block, rest, stream),
-            16 => grouped::<A, Bytes16, 2, EXCLUSIVE, 4, 2>(block, rest, stream),
+            2 => grouped::<A, Bytes2, 8, 1, 1>(block, rest, stream),
+            4 => grouped::<A, Bytes4, 8, 1, 1>(block, rest, stream),
+            8 => grouped::<A, Bytes8, 4, 2, 1>(block, rest, stream),
+            16 => grouped::<A, Bytes16, 2, 4, 2>(block, rest, stream),
             _ => rest(block),
         }
     }
@@ -314,14 +351,7 @@ unsafe fn run<A: Lanewise, const EXCLUSIVE: bool>(block: &Block, rest: Run, stre
 /// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache, and where results go
 /// past the caches.
 #[inline(always)]
-unsafe fn grouped<
-    A: Lanewise,
-    S: Square<N>,
-    const N: usize,
-    const EXCLUSIVE: bool,
-    const G: usize,
-    const H: usize,
->(
+unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, const H: usize>(
     block: &Block,
     rest: Run,
     stream: bool,
@@ -336,6 +366,9 @@ unsafe fn grouped<
         len: block.len,
         acc: block.acc,
         started: block.started,
+        exclusive: block.exclusive,
+        // SAFETY: the instruction set is there.
+        late: unsafe { late(block.exclusive) },
     };
     let misaligned = rows.out.addr() % WIDTH;
     let stream = stream
@@ -353,15 +386,15 @@ unsafe fn grouped<
     unsafe {
         if G > H && !alone {
             while left >= many {
-                rows.lines::<A, S, N, EXCLUSIVE, G, false>(0);
+                rows.lines::<A, S, N, G, false>(0);
                 (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
         while left >= few {
             if stream {
-                rows.lines::<A, S, N, EXCLUSIVE, H, true>(head);
+                rows.lines::<A, S, N, H, true>(head);
             } else {
-                rows.lines::<A, S, N, EXCLUSIVE, H, false>(0);
+                rows.lines::<A, S, N, H, false>(0);
             }
             (rows, left) = (rows.below::<A>(few), left - few);
         }

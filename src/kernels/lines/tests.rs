@@ -115,8 +115,9 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             rows: case.rows,
             acc: acc.0.as_mut_ptr(),
             started: case.started,
+            exclusive: case.exclusive,
+            backward: false,
         };
-        let form = case.exclusive as usize;
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.
         unsafe {
@@ -127,10 +128,10 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
                     x: by,
                     out: by,
                 };
-                many.across[form](&block, panels, case.stream);
+                (many.across)(&block, panels, case.stream);
             } else if case.across {
                 for i in 0..case.panels {
-                    (kernel.across[form])(&Block {
+                    (kernel.across)(&Block {
                         x: block.x.add(i * panel),
                         out: block.out.add(i * panel),
                         acc: block.acc.add(i * case.len * size),
@@ -139,9 +140,9 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
                 }
             } else if tuned {
                 let along = many.along.expect("asked for");
-                along[form](&block, kernel.along[form], case.stream);
+                along(&block, kernel.along, case.stream);
             } else {
-                (kernel.along[form])(&block);
+                (kernel.along)(&block);
             }
             let shown = std::slice::from_raw_parts(out, panel * case.panels).to_vec();
             results.push((shown, acc.0[..accs.len()].to_vec()));

@@ -5,7 +5,7 @@ use super::{Lines, columns, rows};
 use crate::accumulate::Plain;
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::kernels::{Mode, Overflow};
+use crate::kernels::{Mode, Overflow, scrub_of};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::avx2::Lanewise;
@@ -28,10 +28,10 @@ unsafe fn scrub<A: Lanewise>(x: *const u8, tile: *mut u8, n: usize) {
 /// Kernels for rows of any length.
 const fn long<A: Lanewise>() -> Lines {
     Lines {
-        across: columns::kernels::<A>(),
-        along: Some(rows::kernels::<A>()),
+        across: columns::run::<A>,
+        along: Some(rows::run::<A>),
         longest: usize::MAX,
-        scrub: scrub::<A>,
+        scrub: scrub_of::<A::T>(scrub::<A>),
     }
 }
 

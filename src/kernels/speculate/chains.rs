@@ -96,12 +96,10 @@ impl<T> Outcome<T> {
 /// The processor has the instruction set; `x` and `out` hold the elements of `groups` blocks and
 /// are the same or do not meet. `LEN` is a multiple of [`STEP`] and at most [`LONGEST`].
 #[inline(always)]
-pub unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-    work: &Stretch<f64>,
-) -> Outcome<f64> {
+pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64> {
     let mut scratch = MaybeUninit::<[f64; ROWS * LONGEST]>::uninit();
     // The chains may write the output itself if that destroys nothing that is still to be read.
-    let direct = !EXCLUSIVE && work.x != work.out;
+    let direct = !work.way.exclusive && work.x != work.out;
     let mut carry = work.carry;
     let mut course = Course::Exact;
     let mut done = 0;
@@ -143,14 +141,14 @@ pub unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
                     *sum = sum_row::<LEN>(next.add(j * LEN));
                 }
                 if !direct {
-                    copy_out::<S, EXCLUSIVE>(p, out, ROWS * LEN, carry);
+                    copy_out::<S>(p, out, ROWS * LEN, carry, work.way.exclusive);
                 }
                 carry = ends[ROWS - 1];
                 continue;
             }
             // The first row's start was no guess.
             if !direct {
-                copy_out::<S, EXCLUSIVE>(p, out, LEN, carry);
+                copy_out::<S>(p, out, LEN, carry, work.way.exclusive);
             }
             carry = ends[0];
             row_sums[0] = sum_row::<LEN>(next);
@@ -165,8 +163,9 @@ pub unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
                     guess: guesses[j],
                     end: ends[j],
                     limit: REPAIRS * LEN / LONGEST,
+                    exclusive: work.way.exclusive,
                 };
-                (carry, row_sums[j]) = prove::<S, LEN, EXCLUSIVE>(&row, &mut repairs);
+                (carry, row_sums[j]) = prove::<S, LEN>(&row, &mut repairs);
             }
             course = if repairs > REPAIRS * LEN / LONGEST {
                 Course::GivenUp
@@ -298,20 +297,15 @@ unsafe fn late<S: Set>(before: __m256d, v: __m256d) -> __m256d {
     }
 }
 
-/// Copies `n` results to the output, one place further on if `EXCLUSIVE`.
+/// Copies `n` results to the output, one place further on if `exclusive`.
 #[inline(always)]
-unsafe fn copy_out<S: Set, const EXCLUSIVE: bool>(
-    p: *const f64,
-    out: *mut f64,
-    n: usize,
-    carry: f64,
-) {
+unsafe fn copy_out<S: Set>(p: *const f64, out: *mut f64, n: usize, carry: f64, exclusive: bool) {
     // SAFETY: n elements, of the callers.
     unsafe {
         let mut before = _mm256_set1_pd(carry);
         for i in (0..n).step_by(4) {
             let v = _mm256_loadu_pd(p.add(i));
-            let shown = if EXCLUSIVE { late::<S>(before, v) } else { v };
+            let shown = if exclusive { late::<S>(before, v) } else { v };
             before = v;
             _mm256_storeu_pd(out.add(i), shown);
         }
@@ -336,19 +330,18 @@ pub struct Row {
     end: f64,
     /// Repairs in the block after which it is given up.
     limit: usize,
+    /// Whether results are shown one place later.
+    exclusive: bool,
 }
 
 /// Shifts a row by the error of its guess, proves it, and stores it; returns its end, and the sum of
 /// the row `next`.
 #[inline(always)]
-unsafe fn prove<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-    row: &Row,
-    repairs: &mut usize,
-) -> (f64, f64) {
+unsafe fn prove<S: Set, const LEN: usize>(row: &Row, repairs: &mut usize) -> (f64, f64) {
     // SAFETY: LEN elements everywhere, of the callers.
     unsafe {
         if *repairs > row.limit {
-            return (one_by_one::<EXCLUSIVE>(row, 0, LEN, row.start), 0.0);
+            return (one_by_one(row, 0, LEN, row.start), 0.0);
         }
         let error = row.start - row.guess;
         // Known early, so that the next row need not wait for this one.
@@ -372,18 +365,18 @@ unsafe fn prove<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
                     _mm256_castpd_si256(true_sum),
                     _mm256_castpd_si256(q[k]),
                 );
-                shown[k] = if EXCLUSIVE { previous } else { q[k] };
+                shown[k] = if row.exclusive { previous } else { q[k] };
                 sums[k] = _mm256_add_pd(sums[k], _mm256_loadu_pd(row.next.add(i + 4 * k)));
             }
             if _mm256_testz_si256(wrong, wrong) == 0 {
                 if !S::repair(row, i, before, &mut q, &mut shift, repairs) {
-                    let end = one_by_one::<EXCLUSIVE>(row, i, LEN, last_of(before));
+                    let end = one_by_one(row, i, LEN, last_of(before));
                     // No sum is wanted: this was the last block.
                     return (end, 0.0);
                 }
                 last = before;
                 for k in 0..VECTORS {
-                    shown[k] = if EXCLUSIVE {
+                    shown[k] = if row.exclusive {
                         late::<S>(last, q[k])
                     } else {
                         q[k]
@@ -476,7 +469,7 @@ pub unsafe fn repair<S: Set>(
 
 /// Adds the rest of a row one by one and returns its end.
 #[inline(never)]
-unsafe fn one_by_one<const EXCLUSIVE: bool>(row: &Row, from: usize, to: usize, first: f64) -> f64 {
+unsafe fn one_by_one(row: &Row, from: usize, to: usize, first: f64) -> f64 {
     let mut sum = first;
     for i in from..to {
         // SAFETY: the row's elements, of the callers.
@@ -485,7 +478,7 @@ unsafe fn one_by_one<const EXCLUSIVE: bool>(row: &Row, from: usize, to: usize, f
             sum += row.x.add(i).read_unaligned();
             row.out
                 .add(i)
-                .write_unaligned(if EXCLUSIVE { before } else { sum });
+                .write_unaligned(if row.exclusive { before } else { sum });
         }
     }
     sum

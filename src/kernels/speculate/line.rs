@@ -75,6 +75,8 @@ pub trait Method: 'static {
     const SHORT: usize;
     /// Whether groups can be stored past the caches.
     const STREAMS: bool;
+    /// Whether lines may run backward.
+    const BACKWARD: bool;
 
     /// Elements of a block of guessed chains, longest blocks first; none if there are no chains.
     const BLOCKS: &[usize];
@@ -90,11 +92,12 @@ pub trait Method: 'static {
     ///
     /// # Safety
     /// As [`groups`](Method::groups), for `n` elements.
-    unsafe fn plain<const EXCLUSIVE: bool>(
+    unsafe fn plain(
         x: *const Self::T,
         out: *mut Self::T,
         n: usize,
         carry: Option<Self::T>,
+        way: Way,
     ) -> Self::T;
 
     /// Does groups until one does not succeed, of which nothing is stored; returns how many it did,
@@ -103,16 +106,13 @@ pub trait Method: 'static {
     /// # Safety
     /// The processor has the instruction set; `x` and `out` hold the elements of all the groups, and
     /// are the same or do not meet.
-    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<Self::T>) -> (usize, Self::T);
+    unsafe fn groups(stretch: &Stretch<Self::T>) -> (usize, Self::T);
 
     /// Does blocks of guessed chains, `stretch.groups` of the size `BLOCKS[size]` at most.
     ///
     /// # Safety
     /// As [`groups`](Method::groups), of the blocks.
-    unsafe fn chains<const EXCLUSIVE: bool>(
-        size: usize,
-        stretch: &Stretch<Self::T>,
-    ) -> Outcome<Self::T>;
+    unsafe fn chains(size: usize, stretch: &Stretch<Self::T>) -> Outcome<Self::T>;
 }
 
 /// Work for [`Method::groups`].
@@ -125,8 +125,40 @@ pub struct Stretch<T> {
     pub groups: usize,
     /// What stands before the first element, and is ready.
     pub carry: T,
-    /// Whether to store past the caches: then `out` is where a cache line begins.
+    /// How to go along the line.
+    pub way: Way,
+    /// Whether to store past the caches: then a cache line begins with the first group's results.
     pub stream: bool,
+}
+
+/// How to go along a line.
+#[derive(Clone, Copy)]
+pub struct Way {
+    /// Whether results are shown one place later.
+    pub exclusive: bool,
+    /// Whether elements follow each other from higher to lower addresses.
+    pub backward: bool,
+}
+
+impl Way {
+    /// From one element to the next.
+    #[inline(always)]
+    pub fn step(self) -> isize {
+        if self.backward { -1 } else { 1 }
+    }
+
+    /// Elements up to where a cache line begins, or, for those that run backward, ends; `None` if none
+    /// of them does.
+    #[inline(always)]
+    fn to_cache_line<T>(self, out: *mut T) -> Option<usize> {
+        let size = size_of::<T>();
+        let behind = if self.backward {
+            out.addr().wrapping_add(size) % CACHE_LINE
+        } else {
+            out.addr().wrapping_neg() % CACHE_LINE
+        };
+        behind.is_multiple_of(size).then_some(behind / size)
+    }
 }
 
 /// How much memory a line and what comes with it take.
@@ -144,10 +176,14 @@ pub enum Size {
 ///
 /// # Safety
 /// As [`crate::kernels::Run`]; the processor has the instruction set.
-pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn along<M: Method>(block: &Block) {
     let bytes = 2 * block.len * size_of::<M::T>() * block.rows;
     let in_place = block.x.addr() == block.out.addr();
-    let size = if bytes <= cache::last_level() / CHAINS_SHARE {
+    let way = Way {
+        exclusive: block.exclusive,
+        backward: block.backward,
+    };
+    let size = if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
         Size::Cached
     } else if M::STREAMS && !in_place && bytes > cache::streaming_threshold() {
         Size::Streamed
@@ -161,7 +197,7 @@ pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
             let out = block.out.offset(row as isize * block.out_pitch).cast();
             let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<M, EXCLUSIVE>(x, out, block.len, started, size));
+            slot.write(line::<M>(x, out, block.len, started, way, size));
         }
     }
 }
@@ -170,31 +206,41 @@ pub unsafe fn along<M: Method, const EXCLUSIVE: bool>(block: &Block) {
 ///
 /// # Safety
 /// As [`along`]: `x` and `out` hold `n` elements and are the same or do not meet.
-pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
+pub unsafe fn line<M: Method>(
     x: *const M::T,
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
+    way: Way,
     size: Size,
 ) -> M::T {
+    if n < M::SHORT {
+        // SAFETY: this function's.
+        return unsafe { M::plain(x, out, n, started, way) };
+    }
     if n >= SHORT_FOR_CHAINS && size == Size::Cached && !M::BLOCKS.is_empty() {
         // SAFETY: this function's.
-        return unsafe { chained::<M, EXCLUSIVE>(x, out, n, started) };
+        return unsafe { chained::<M>(x, out, n, started, way) };
     }
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
+        unsafe {
+            plain::<M>(
+                x.offset(from as isize * way.step()),
+                out.offset(from as isize * way.step()),
+                to - from,
+                carry,
+                way,
+            )
+        }
     };
-    if n < M::SHORT {
-        return plain(0, n, started);
-    }
 
     let large = size == Size::Streamed;
     // Up to where output cache lines begin, if elements ever meet one.
-    let offset = out.align_offset(CACHE_LINE).min(CACHE_LINE);
-    let aligned = offset < CACHE_LINE;
+    let offset = way.to_cache_line(out);
+    let aligned = offset.is_some();
     let lead = if started.is_some() { 0 } else { LEAD };
-    let mut i = lead + if aligned { offset } else { 0 };
+    let mut i = lead + offset.unwrap_or(0);
     let origin = started.unwrap_or(M::ZERO);
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
     let mut pause = M::GROUP;
@@ -214,11 +260,12 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
             // SAFETY: the groups lie within the line; `i` is at a cache line of the output if
             // `aligned`.
             let (done, carry) = unsafe {
-                M::groups::<EXCLUSIVE>(&Stretch {
-                    x: x.add(i),
-                    out: out.add(i),
+                M::groups(&Stretch {
+                    x: x.offset(i as isize * way.step()),
+                    out: out.offset(i as isize * way.step()),
                     groups,
                     carry: sum,
+                    way,
                     stream,
                 })
             };
@@ -252,15 +299,32 @@ pub unsafe fn line<M: Method, const EXCLUSIVE: bool>(
     sum
 }
 
-/// A line in guessed chains, and in groups while they run well.
+/// [`Method::plain`] as a function of its own: long lines call it rarely, and from many places.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn plain<M: Method>(
+    x: *const M::T,
+    out: *mut M::T,
+    n: usize,
+    carry: Option<M::T>,
+    way: Way,
+) -> M::T {
+    // SAFETY: this function's.
+    unsafe { M::plain(x, out, n, carry, way) }
+}
+
+/// A line in guessed chains, and in groups while they run well; not backward.
 ///
 /// # Safety
 /// As [`line`].
-unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
+unsafe fn chained<M: Method>(
     x: *const M::T,
     out: *mut M::T,
     n: usize,
     started: Option<M::T>,
+    way: Way,
 ) -> M::T {
     let stretch = |from: usize, groups: usize, carry: M::T| {
         // SAFETY: calls below pass from < n.
@@ -270,15 +334,15 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
             out,
             groups,
             carry,
+            way,
             stream: false,
         }
     };
     let plain = |from: usize, to: usize, carry: Option<M::T>| {
         // SAFETY: calls below pass from < to <= n.
-        unsafe { M::plain::<EXCLUSIVE>(x.add(from), out.add(from), to - from, carry) }
+        unsafe { plain::<M>(x.add(from), out.add(from), to - from, carry, way) }
     };
-    let offset = out.align_offset(CACHE_LINE);
-    let offset = if offset < CACHE_LINE { offset } else { 0 };
+    let offset = way.to_cache_line(out).unwrap_or(0);
     let origin = started.unwrap_or(M::ZERO);
     // A first element is copied, which chains do not do; they run well from a cache line on.
     let mut i = match started {
@@ -294,7 +358,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
     while n - i >= block {
         let blocks = run.min((n - i) / block);
         // SAFETY: the blocks lie within the line.
-        let outcome = unsafe { M::chains::<EXCLUSIVE>(0, &stretch(i, blocks, sum)) };
+        let outcome = unsafe { M::chains(0, &stretch(i, blocks, sum)) };
         i += outcome.done * block;
         sum = outcome.carry;
         course = outcome.course;
@@ -308,7 +372,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
         while n - i >= block && M::ready(sum) && M::stays(sum, origin, i, block) {
             let groups = (n - i) / M::GROUP;
             // SAFETY: the groups lie within the line.
-            let (done, carry) = unsafe { M::groups::<EXCLUSIVE>(&stretch(i, groups, sum)) };
+            let (done, carry) = unsafe { M::groups(&stretch(i, groups, sum)) };
             sum = carry;
             i += done * M::GROUP;
             if done < GOOD_RUN {
@@ -337,7 +401,7 @@ unsafe fn chained<M: Method, const EXCLUSIVE: bool>(
             let blocks = (n - i) / block;
             if blocks > 0 {
                 // SAFETY: the blocks lie within the line.
-                let outcome = unsafe { M::chains::<EXCLUSIVE>(size, &stretch(i, blocks, sum)) };
+                let outcome = unsafe { M::chains(size, &stretch(i, blocks, sum)) };
                 i += outcome.done * block;
                 sum = outcome.carry;
             }

@@ -157,7 +157,12 @@ where
     Plain<Sum, M::T>: Family,
 {
     const KERNEL: Kernel = Kernel {
-        along: [line::along::<M, false>, line::along::<M, true>],
+        along: line::along::<M>,
+        backward: if M::BACKWARD {
+            Some(line::along::<M>)
+        } else {
+            None
+        },
         ..<Plain<Sum, M::T> as Family>::KERNEL
     };
 }

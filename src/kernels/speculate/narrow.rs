@@ -25,7 +25,7 @@
 
 use super::chains::Outcome;
 use super::groups::Real;
-use super::line::{Method, Stretch};
+use super::line::{Method, Stretch, Way};
 use crate::accumulate::Plain;
 use crate::elem::{Bf16, Elem, F16};
 use crate::kernels::along;
@@ -151,6 +151,7 @@ where
     const SHORT: usize = 512;
     // Bound by the chain: nothing to gain.
     const STREAMS: bool = false;
+    const BACKWARD: bool = false;
     const BLOCKS: &[usize] = &[];
 
     #[inline(always)]
@@ -164,27 +165,25 @@ where
     }
 
     #[inline(always)]
-    unsafe fn plain<const EXCLUSIVE: bool>(
+    unsafe fn plain(
         x: *const F::T,
         out: *mut F::T,
         n: usize,
         carry: Option<F::T>,
+        way: Way,
     ) -> F::T {
         // SAFETY: this function's.
-        unsafe { rounded::<F, EXCLUSIVE>(x, out, n, carry) }
+        unsafe { rounded::<F>(x, out, n, carry, way.exclusive) }
     }
 
     #[inline(always)]
-    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<F::T>) -> (usize, F::T) {
+    unsafe fn groups(stretch: &Stretch<F::T>) -> (usize, F::T) {
         // SAFETY: this function's.
-        unsafe { anchored::<F, EXCLUSIVE>(stretch) }
+        unsafe { anchored::<F>(stretch) }
     }
 
     #[inline(always)]
-    unsafe fn chains<const EXCLUSIVE: bool>(
-        _size: usize,
-        stretch: &Stretch<F::T>,
-    ) -> Outcome<F::T> {
+    unsafe fn chains(_size: usize, stretch: &Stretch<F::T>) -> Outcome<F::T> {
         Outcome::none(stretch.carry)
     }
 }
@@ -194,7 +193,7 @@ where
 /// # Safety
 /// As [`Method::groups`]; the processor has AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn anchored<F: Format, const EXCLUSIVE: bool>(stretch: &Stretch<F::T>) -> (usize, F::T) {
+unsafe fn anchored<F: Format>(stretch: &Stretch<F::T>) -> (usize, F::T) {
     let carry = F::wide(stretch.carry);
     let low = f32::from_bits(carry.to_bits() & 0x7f80_0000);
     let high = 2.0 * low;
@@ -254,7 +253,7 @@ unsafe fn anchored<F: Format, const EXCLUSIVE: bool>(stretch: &Stretch<F::T>) ->
             break;
         }
         for k in (0..GROUP).step_by(LANES) {
-            let from = if EXCLUSIVE { k } else { k + 1 };
+            let from = if stretch.way.exclusive { k } else { k + 1 };
             // SAFETY: as above.
             unsafe {
                 let anchored = _mm256_loadu_ps(sums.as_ptr().add(from));
@@ -272,11 +271,12 @@ unsafe fn anchored<F: Format, const EXCLUSIVE: bool>(stretch: &Stretch<F::T>) ->
 /// # Safety
 /// As [`Method::plain`]; the processor has AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn rounded<F: Format, const EXCLUSIVE: bool>(
+unsafe fn rounded<F: Format>(
     x: *const F::T,
     out: *mut F::T,
     n: usize,
     carry: Option<F::T>,
+    exclusive: bool,
 ) -> F::T
 where
     Sum: Combine<F::T>,
@@ -296,7 +296,7 @@ where
         // SAFETY: n > 0.
         unsafe {
             let first = x.read_unaligned();
-            out.write_unaligned(if EXCLUSIVE { F::ZERO } else { first });
+            out.write_unaligned(if exclusive { F::ZERO } else { first });
             carry = Some(first);
         }
         from = 1;
@@ -328,11 +328,12 @@ where
         let right = |sum: &f32| sum.abs() < F::LIMIT;
         if F::LIMIT.is_finite() && !sums[1..=len].iter().all(right) {
             // SAFETY: this function's.
-            total = unsafe { along::line::<Plain<Sum, F::T>, EXCLUSIVE>(x, out, len, Some(total)) };
+            total =
+                unsafe { along::line::<Plain<Sum, F::T>>(x, out, len, 1, Some(total), exclusive) };
             from += len;
             continue;
         }
-        let shown = if EXCLUSIVE { 0 } else { 1 };
+        let shown = if exclusive { 0 } else { 1 };
         for k in (0..whole).step_by(LANES) {
             // SAFETY: as above.
             unsafe { F::store(out.add(k), _mm256_loadu_ps(sums.as_ptr().add(k + shown))) };

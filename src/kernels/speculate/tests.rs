@@ -112,6 +112,8 @@ struct Way {
     shift: [usize; 2],
     /// Length of the pieces.
     piece: usize,
+    /// Whether the elements lie from higher to lower addresses.
+    backward: bool,
 }
 
 /// Bytes that the output has on both sides, to see whether they are left alone.
@@ -121,7 +123,12 @@ const MARGIN: usize = 256;
 fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T) {
     let kernel = kernels::kernel(isa, Op::Sum, T::DTYPE, Mode::Sequential, Overflow::Wrap)
         .expect("sums of floats have kernels");
-    let size = size_of::<T>();
+    let run = if way.backward {
+        kernel.backward.expect("the caller looked")
+    } else {
+        kernel.along
+    };
+    let at = |i: usize| if way.backward { x.len() - 1 - i } else { i };
     let bytes = size_of_val(x);
     let mut input = vec![0u8; bytes + 2 * MARGIN];
     let mut output = vec![0xa5u8; bytes + 2 * MARGIN];
@@ -135,7 +142,9 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
         } else {
             input.as_mut_ptr().add(MARGIN / 2 + way.shift[0])
         };
-        std::ptr::copy_nonoverlapping(x.as_ptr().cast::<u8>(), x_at, bytes);
+        for (i, &element) in x.iter().enumerate() {
+            x_at.cast::<T>().add(at(i)).write_unaligned(element);
+        }
         let slot = acc.as_mut_ptr().cast::<T>();
         if let Some(carry) = carry {
             slot.write(carry);
@@ -144,21 +153,23 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
         let mut from = 0;
         while from < x.len() {
             let len = way.piece.min(x.len() - from);
-            (kernel.along[way.exclusive as usize])(&Block {
-                x: x_at.add(from * size),
+            run(&Block {
+                x: x_at.cast::<T>().add(at(from)).cast(),
                 x_pitch: 0,
-                out: out_at.add(from * size),
+                out: out_at.cast::<T>().add(at(from)).cast(),
                 out_pitch: 0,
                 len,
                 rows: 1,
                 acc: slot.cast(),
                 started,
+                exclusive: way.exclusive,
+                backward: way.backward,
             });
             started = true;
             from += len;
         }
         let results = (0..x.len())
-            .map(|i| out_at.cast::<T>().add(i).read_unaligned())
+            .map(|i| out_at.cast::<T>().add(at(i)).read_unaligned())
             .collect();
         let start = MARGIN / 2 + way.shift[1];
         let outside = output[..start].iter().chain(&output[start + bytes..]);
@@ -173,6 +184,7 @@ fn compare<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way, seed: u64)
         in_place: false,
         shift: [0, 0],
         piece: x.len(),
+        backward: false,
         ..way
     };
     let (expected, total) = scan(Isa::Scalar, x, carry, plain);
@@ -218,6 +230,7 @@ fn random_lines<T: Subject>(elements: usize) {
                 in_place: random.one_in(2),
                 shift: [random.below(100), random.below(100)],
                 piece: if random.one_in(3) { 1024 } else { n },
+                backward: size_of::<T>() > 2 && random.one_in(3),
             };
             compare(isa, &x, carry, way, seed);
             done += n;
@@ -255,7 +268,8 @@ line_tests! {
 
 /// Groups by themselves, with none of the caution of a line: from every place where a binade is there,
 /// as many as succeed; then on by one group's elements. Returns how many groups succeeded and failed.
-fn bare_groups<S: Set, T: Subject + Chained, const EXCLUSIVE: bool>(
+fn bare_groups<S: Set, T: Subject + Chained>(
+    exclusive: bool,
     random: &mut Random,
     n: usize,
     seed: u64,
@@ -289,15 +303,19 @@ where
                     out: out.as_mut_ptr().add(i),
                     groups: (n - i) / group,
                     carry,
+                    way: super::line::Way {
+                        exclusive,
+                        backward: false,
+                    },
                     stream: false,
                 };
-                Ymm::<S, T>::groups::<EXCLUSIVE>(&stretch)
+                Ymm::<S, T>::groups(&stretch)
             };
             let end = i + done * group;
             for j in 0..n {
                 let expected = if !(i..end).contains(&j) {
                     x[j]
-                } else if EXCLUSIVE {
+                } else if exclusive {
                     sums[j - 1]
                 } else {
                     sums[j]
@@ -338,10 +356,10 @@ where
             let mut random = Random::new(seed ^ 0x5eed);
             let n = 200 + random.below(800);
             let [good, bad] = match (isa, random.one_in(2)) {
-                (Isa::Avx512, false) => bare_groups::<Avx512, T, false>(&mut random, n, seed),
-                (Isa::Avx512, true) => bare_groups::<Avx512, T, true>(&mut random, n, seed),
-                (_, false) => bare_groups::<Avx2, T, false>(&mut random, n, seed),
-                (_, true) => bare_groups::<Avx2, T, true>(&mut random, n, seed),
+                (Isa::Avx512, false) => bare_groups::<Avx512, T>(false, &mut random, n, seed),
+                (Isa::Avx512, true) => bare_groups::<Avx512, T>(true, &mut random, n, seed),
+                (_, false) => bare_groups::<Avx2, T>(false, &mut random, n, seed),
+                (_, true) => bare_groups::<Avx2, T>(true, &mut random, n, seed),
             };
             counts = [counts[0] + good, counts[1] + bad];
             done += n;
@@ -386,7 +404,7 @@ fn long_bare_groups() {
 }
 
 /// A line as one of each size would be done: its bits, and nothing beside it.
-fn sized_line<S: Set, T: Subject + Chained, const EXCLUSIVE: bool>(seed: u64) -> usize
+fn sized_line<S: Set, T: Subject + Chained>(exclusive: bool, seed: u64) -> usize
 where
     Ymm<S, T>: Vector<T = T>,
     Sum: Combine<T>,
@@ -408,6 +426,10 @@ where
     let in_place = size != Size::Streamed && random.one_in(2);
     let shift = random.below(64);
     let mut expected = vec![T::ZERO; n + 64];
+    let way = super::line::Way {
+        exclusive,
+        backward: false,
+    };
     let mut got = expected.clone();
     if in_place {
         got[shift..][..n].copy_from_slice(&x);
@@ -416,14 +438,14 @@ where
     // SAFETY: there is room for n elements from the shift on; the instruction set is there (callers).
     unsafe {
         let out = expected.as_mut_ptr().add(shift);
-        kernels::along::line::<Plain<Sum, T>, EXCLUSIVE>(x.as_mut_ptr(), out, n, carry);
+        kernels::along::line::<Plain<Sum, T>>(x.as_mut_ptr(), out, n, 1, carry, exclusive);
         let out = got.as_mut_ptr().add(shift);
         let source = if in_place {
             out.cast_const()
         } else {
             x.as_ptr()
         };
-        super::line::line::<Ymm<S, T>, EXCLUSIVE>(source, out, n, carry, size);
+        super::line::line::<Ymm<S, T>>(source, out, n, carry, way, size);
     }
     let wrong = (0..n + 64).find(|&i| expected[i].bits() != got[i].bits());
     assert_eq!(wrong, None, "seed {seed} {size:?} in place: {in_place}");
@@ -437,19 +459,19 @@ fn sized_lines(elements: usize) {
         let mut seed = 0;
         while done < 4 * elements {
             done += if isa == Isa::Avx512 {
-                sized_line::<Avx512, f64, false>(seed)
-                    + sized_line::<Avx512, f64, true>(seed + 1)
-                    + sized_line::<Avx512, f32, true>(seed)
-                    + sized_line::<Avx512, f32, false>(seed + 1)
-                    + sized_line::<Avx512, Complex<f64>, true>(seed)
-                    + sized_line::<Avx512, Complex<f32>, false>(seed + 1)
+                sized_line::<Avx512, f64>(false, seed)
+                    + sized_line::<Avx512, f64>(true, seed + 1)
+                    + sized_line::<Avx512, f32>(true, seed)
+                    + sized_line::<Avx512, f32>(false, seed + 1)
+                    + sized_line::<Avx512, Complex<f64>>(true, seed)
+                    + sized_line::<Avx512, Complex<f32>>(false, seed + 1)
             } else {
-                sized_line::<Avx2, f64, true>(seed)
-                    + sized_line::<Avx2, f64, false>(seed + 1)
-                    + sized_line::<Avx2, f32, false>(seed)
-                    + sized_line::<Avx2, f32, true>(seed + 1)
-                    + sized_line::<Avx2, Complex<f64>, false>(seed)
-                    + sized_line::<Avx2, Complex<f32>, true>(seed + 1)
+                sized_line::<Avx2, f64>(true, seed)
+                    + sized_line::<Avx2, f64>(false, seed + 1)
+                    + sized_line::<Avx2, f32>(false, seed)
+                    + sized_line::<Avx2, f32>(true, seed + 1)
+                    + sized_line::<Avx2, Complex<f64>>(false, seed)
+                    + sized_line::<Avx2, Complex<f32>>(true, seed + 1)
             };
             seed += 1;
         }
@@ -469,7 +491,7 @@ fn long_lines_of_every_size() {
 }
 
 /// Blocks of guessed chains by themselves, on whatever data.
-fn bare_chains<S: Set, const LEN: usize, const EXCLUSIVE: bool>(seed: u64) -> (usize, Course) {
+fn bare_chains<S: Set, const LEN: usize>(exclusive: bool, seed: u64) -> (usize, Course) {
     let mut random = Random::new(seed ^ 0xc4a1);
     let block = 8 * LEN;
     let blocks = 1 + random.below(6);
@@ -480,11 +502,15 @@ fn bare_chains<S: Set, const LEN: usize, const EXCLUSIVE: bool>(seed: u64) -> (u
     let mut out = x.clone();
     // SAFETY: the blocks lie within the vectors; the instruction set is there (callers).
     let outcome = unsafe {
-        S::chains::<LEN, EXCLUSIVE>(&Stretch {
+        S::chains::<LEN>(&Stretch {
             x: if in_place { out.as_ptr() } else { x.as_ptr() },
             out: out.as_mut_ptr(),
             groups: blocks,
             carry,
+            way: super::line::Way {
+                exclusive,
+                backward: false,
+            },
             stream: false,
         })
     };
@@ -493,7 +519,7 @@ fn bare_chains<S: Set, const LEN: usize, const EXCLUSIVE: bool>(seed: u64) -> (u
         let before = sum;
         let expected = if i < outcome.done * block {
             sum += x[i];
-            if EXCLUSIVE { before } else { sum }
+            if exclusive { before } else { sum }
         } else {
             x[i]
         };
@@ -510,12 +536,12 @@ fn many_bare_chains<S: Set>(elements: usize) {
     let mut courses = [0; 4];
     while done < elements {
         for (n, course) in [
-            bare_chains::<S, 80, false>(seed),
-            bare_chains::<S, 80, true>(seed),
-            bare_chains::<S, 32, false>(seed),
-            bare_chains::<S, 32, true>(seed),
-            bare_chains::<S, 16, false>(seed),
-            bare_chains::<S, 16, true>(seed),
+            bare_chains::<S, 80>(false, seed),
+            bare_chains::<S, 80>(true, seed),
+            bare_chains::<S, 32>(false, seed),
+            bare_chains::<S, 32>(true, seed),
+            bare_chains::<S, 16>(false, seed),
+            bare_chains::<S, 16>(true, seed),
         ] {
             done += n;
             courses[course as usize] += 1;

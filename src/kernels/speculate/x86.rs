@@ -6,7 +6,7 @@
 
 use super::chains::{self, Outcome, ROWS};
 use super::groups::{self, Parts, Real, VECTORS, Vector};
-use super::line::{Method, Stretch};
+use super::line::{Method, Stretch, Way};
 use crate::accumulate::Plain;
 use crate::elem::Complex;
 use crate::kernels::along;
@@ -26,7 +26,7 @@ pub trait Set: 'static {
     /// `seen | (a ^ b)`
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i;
     /// [`groups::run`], compiled for this instruction set.
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         stretch: &Stretch<V::T>,
     ) -> (usize, V::T);
     /// [`chains::repair`]: part of the loop that calls it where registers suffice (10 % faster), else
@@ -40,9 +40,7 @@ pub trait Set: 'static {
         repairs: &mut usize,
     ) -> bool;
     /// [`chains::run`], compiled for this instruction set.
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64>;
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64>;
 }
 
 /// AVX-512 F, VL, DQ and BW.
@@ -94,33 +92,29 @@ impl Set for Avx512 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         stretch: &Stretch<V::T>,
     ) -> (usize, V::T) {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
             stretch: &Stretch<V::T>,
         ) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
     }
 
     #[inline]
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-            stretch: &Stretch<f64>,
-        ) -> Outcome<f64> {
+        unsafe fn run<S: Set, const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
             // SAFETY: this function's.
-            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+            unsafe { chains::run::<S, LEN>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+        unsafe { run::<Self, LEN>(stretch) }
     }
 
     #[inline(always)]
@@ -158,33 +152,29 @@ impl Set for Avx2 {
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         stretch: &Stretch<V::T>,
     ) -> (usize, V::T) {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<V: Vector, const EXCLUSIVE: bool, const EDGE: bool>(
+        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
             stretch: &Stretch<V::T>,
         ) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EXCLUSIVE, EDGE>(stretch) }
+            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EXCLUSIVE, EDGE>(stretch) }
+        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
     }
 
     #[inline]
-    unsafe fn chains<const LEN: usize, const EXCLUSIVE: bool>(
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<S: Set, const LEN: usize, const EXCLUSIVE: bool>(
-            stretch: &Stretch<f64>,
-        ) -> Outcome<f64> {
+        unsafe fn run<S: Set, const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64> {
             // SAFETY: this function's.
-            unsafe { chains::run::<S, LEN, EXCLUSIVE>(stretch) }
+            unsafe { chains::run::<S, LEN>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<Self, LEN, EXCLUSIVE>(stretch) }
+        unsafe { run::<Self, LEN>(stretch) }
     }
 
     #[inline(always)]
@@ -227,10 +217,7 @@ pub trait Chained: Parts {
     /// # Safety
     /// As there.
     #[inline(always)]
-    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
-        _size: usize,
-        stretch: &Stretch<Self>,
-    ) -> Outcome<Self> {
+    unsafe fn chains<S: Set>(_size: usize, stretch: &Stretch<Self>) -> Outcome<Self> {
         Outcome::none(stretch.carry)
     }
 }
@@ -243,16 +230,13 @@ impl Chained for f64 {
     const BLOCKS: &[usize] = &[ROWS * 80, ROWS * 32, ROWS * 16];
 
     #[inline(always)]
-    unsafe fn chains<S: Set, const EXCLUSIVE: bool>(
-        size: usize,
-        stretch: &Stretch<f64>,
-    ) -> Outcome<f64> {
+    unsafe fn chains<S: Set>(size: usize, stretch: &Stretch<f64>) -> Outcome<f64> {
         // SAFETY: this function's.
         unsafe {
             match size {
-                0 => S::chains::<80, EXCLUSIVE>(stretch),
-                1 => S::chains::<32, EXCLUSIVE>(stretch),
-                _ => S::chains::<16, EXCLUSIVE>(stretch),
+                0 => S::chains::<80>(stretch),
+                1 => S::chains::<32>(stretch),
+                _ => S::chains::<16>(stretch),
             }
         }
     }
@@ -269,6 +253,7 @@ where
     // With two elements to a vector a failure costs more of them.
     const SHORT: usize = if Self::LANES == 2 { 1024 } else { 512 };
     const STREAMS: bool = true;
+    const BACKWARD: bool = true;
     const BLOCKS: &[usize] = T::BLOCKS;
 
     #[inline(always)]
@@ -282,33 +267,33 @@ where
     }
 
     #[inline(always)]
-    unsafe fn plain<const EXCLUSIVE: bool>(
-        x: *const T,
-        out: *mut T,
-        n: usize,
-        carry: Option<T>,
-    ) -> T {
+    unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, way: Way) -> T {
         // SAFETY: this function's.
-        unsafe { along::line::<Plain<Sum, T>, EXCLUSIVE>(x, out, n, carry) }
+        unsafe { along::line::<Plain<Sum, T>>(x, out, n, way.step(), carry, way.exclusive) }
     }
 
     #[inline(always)]
-    unsafe fn groups<const EXCLUSIVE: bool>(stretch: &Stretch<T>) -> (usize, T) {
+    unsafe fn groups(stretch: &Stretch<T>) -> (usize, T) {
         let carry = stretch.carry;
         // SAFETY: this function's; what is ready has a binade.
         unsafe {
-            if carry.all(carry, |part, _| !part.is_edge()) {
-                S::run::<Self, EXCLUSIVE, false>(stretch)
-            } else {
-                S::run::<Self, EXCLUSIVE, true>(stretch)
+            match (
+                carry.all(carry, |part, _| !part.is_edge()),
+                stretch.way.backward,
+            ) {
+                (true, false) => S::run::<Self, false, false>(stretch),
+                (false, false) => S::run::<Self, true, false>(stretch),
+                (true, true) => S::run::<Self, false, true>(stretch),
+                // Too rare for code of its own: additions one by one lead away from the edge.
+                (false, true) => (0, carry),
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn chains<const EXCLUSIVE: bool>(size: usize, stretch: &Stretch<T>) -> Outcome<T> {
+    unsafe fn chains(size: usize, stretch: &Stretch<T>) -> Outcome<T> {
         // SAFETY: this function's.
-        unsafe { T::chains::<S, EXCLUSIVE>(size, stretch) }
+        unsafe { T::chains::<S>(size, stretch) }
     }
 }
 
@@ -335,6 +320,19 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(p: *mut $t, v: __m256i) {
                 unsafe { _mm256_storeu_si256(p.cast(), v) }
+            }
+            #[inline(always)]
+            unsafe fn turned(v: __m256i) -> __m256i {
+                unsafe {
+                    match $words {
+                        1 => {
+                            let order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+                            _mm256_permutevar8x32_epi32(v, order)
+                        }
+                        2 => _mm256_permute4x64_epi64::<0b00_01_10_11>(v),
+                        _ => _mm256_permute2x128_si256::<0x01>(v, v),
+                    }
+                }
             }
             #[inline(always)]
             unsafe fn stream(p: *mut $t, v: __m256i) {

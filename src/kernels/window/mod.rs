@@ -53,6 +53,7 @@
 //! the caches cannot hold are written past them: otherwise each line of the output is read first,
 //! only to be overwritten.
 
+mod moves;
 pub mod portable;
 mod scan;
 #[cfg(test)]
@@ -95,7 +96,8 @@ pub struct Reassociated<O, T>(PhantomData<(O, T)>);
 
 impl<O: Combine<T>, T: Elem> Family for Reassociated<O, T> {
     const KERNEL: Kernel = Kernel {
-        along: [portable::run::<O, T, false>, portable::run::<O, T, true>],
+        along: portable::run::<O, T>,
+        backward: None,
         grid: CHUNK,
         ..Plain::<O, T>::KERNEL
     };
@@ -130,7 +132,7 @@ pub fn widening(
     dtypes: [DType; 2],
     mode: Mode,
     overflow: Overflow,
-) -> Option<[Run; 2]> {
+) -> Option<Run> {
     if overflow == Overflow::Saturate && dtypes[1].kind() == Kind::Integer {
         return None;
     }

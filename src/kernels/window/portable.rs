@@ -10,7 +10,7 @@ use crate::op::Combine;
 ///
 /// # Safety
 /// As [`crate::kernels::Run`].
-pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) {
+pub unsafe fn run<O: Combine<T>, T: Elem>(block: &Block) {
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -22,7 +22,13 @@ pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) 
             while i < block.len {
                 let n = CHUNK.min(block.len - i);
                 let carry = acc;
-                acc = Some(chunk::<O, T, EXCLUSIVE>(x.add(i), out.add(i), n, carry));
+                acc = Some(chunk::<O, T>(
+                    x.add(i),
+                    out.add(i),
+                    n,
+                    carry,
+                    block.exclusive,
+                ));
                 i += n;
             }
             if let Some(acc) = acc {
@@ -37,68 +43,76 @@ pub unsafe fn run<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(block: &Block) 
 /// # Safety
 /// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
 #[inline(always)]
-unsafe fn chunk<O, T, const EXCLUSIVE: bool>(
-    x: *const T,
-    out: *mut T,
-    n: usize,
-    carry: Option<T>,
-) -> T
+unsafe fn chunk<O, T>(x: *const T, out: *mut T, n: usize, carry: Option<T>, exclusive: bool) -> T
 where
     O: Combine<T>,
     T: Elem,
 {
-    let nothing = [O::IDENTITY; WINDOW];
-    let first = WINDOW.min(n);
     let mut before = carry.unwrap_or(O::IDENTITY);
+    // A window that is not full is scanned from and to here.
+    let mut room = [O::IDENTITY; WINDOW];
+    let mut state = State::first::<O>(room);
+    let mut i = 0;
     // SAFETY: every window is within the n elements, and is read before its place is written.
     unsafe {
-        let mut state = State::first::<O>(load(x, first));
-        before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out, first);
-        let mut i = first;
-        while n - i >= WINDOW {
-            let mut ones = nothing;
-            for (j, one) in ones.iter_mut().enumerate() {
-                *one = x.add(i + j).read_unaligned();
+        while i < n {
+            // Those in the middle in a loop of their own, for speed; the first and the last together,
+            // for size.
+            while i > 0 && n - i >= WINDOW {
+                let ones = x.add(i).cast::<[T; WINDOW]>().read_unaligned();
+                state = state.next::<O>(ones);
+                before = store::<O, T>(state.local, carry, before, out.add(i), WINDOW, exclusive);
+                i += WINDOW;
             }
-            state = state.next::<O>(ones);
-            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), WINDOW);
-            i += WINDOW;
-        }
-        if i < n {
-            state = state.next::<O>(load(x.add(i), n - i));
-            before = store::<O, T, EXCLUSIVE>(state.local, carry, before, out.add(i), n - i);
+            if i == n {
+                break;
+            }
+            let len = WINDOW.min(n - i);
+            copy(x.add(i), room.as_mut_ptr(), len);
+            state = match i {
+                0 => State::first::<O>(room),
+                _ => state.next::<O>(room),
+            };
+            before = store::<O, T>(
+                state.local,
+                carry,
+                before,
+                room.as_mut_ptr(),
+                len,
+                exclusive,
+            );
+            copy(room.as_ptr(), out.add(i), len);
+            i += len;
         }
     }
     before
 }
 
-/// A window of which `n > 0` elements are read; the others do not matter.
+/// Copies `n` elements, no more than a window has.
 ///
 /// # Safety
-/// They are readable.
-#[inline(always)]
-unsafe fn load<T: Elem>(x: *const T, n: usize) -> [T; WINDOW] {
-    // SAFETY: this function's.
-    unsafe {
-        let mut ones = [x.read_unaligned(); WINDOW];
-        for (j, one) in ones.iter_mut().enumerate().take(n) {
-            *one = x.add(j).read_unaligned();
-        }
-        ones
+/// They are readable and writable.
+#[inline(never)]
+unsafe fn copy<T: Copy>(x: *const T, out: *mut T, n: usize) {
+    for i in 0..n {
+        // SAFETY: this function's.
+        unsafe { out.add(i).write_unaligned(x.add(i).read_unaligned()) }
     }
 }
 
-/// Shows `n` results, those relative to the chunk combined with the carry, and returns the last.
+/// Shows a window of results, those relative to the chunk combined with the carry, and returns the last
+/// of the `n` that count.
 ///
 /// # Safety
 /// Their places are writable.
 #[inline(always)]
-unsafe fn store<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(
+unsafe fn store<O: Combine<T>, T: Elem>(
     local: [T; WINDOW],
     carry: Option<T>,
     before: T,
     out: *mut T,
     n: usize,
+    exclusive: bool,
 ) -> T {
     let mut shown = local;
     if let Some(carry) = carry {
@@ -106,14 +120,21 @@ unsafe fn store<O: Combine<T>, T: Elem, const EXCLUSIVE: bool>(
             *value = O::combine(carry, *value);
         }
     }
-    let last = shown[n - 1];
-    if EXCLUSIVE {
-        shown.rotate_right(1);
-        shown[0] = before;
-    }
-    for (j, &value) in shown.iter().enumerate().take(n) {
-        // SAFETY: this function's.
-        unsafe { out.add(j).write_unaligned(value) }
+    let last = if n == WINDOW {
+        shown[WINDOW - 1]
+    } else {
+        shown[n - 1]
+    };
+    let out = out.cast::<[T; WINDOW]>();
+    // SAFETY: this function's.
+    unsafe {
+        if exclusive {
+            let mut held = [before; WINDOW];
+            held[1..].copy_from_slice(&shown[..WINDOW - 1]);
+            out.write_unaligned(held);
+        } else {
+            out.write_unaligned(shown);
+        }
     }
     last
 }

@@ -5,7 +5,8 @@
     reason = "k is the number of a register in several arrays at once"
 )]
 
-use super::{CHUNK, PREFETCH, SHORT, TAIL};
+use super::moves::{Way, merge, repeat_last, shift};
+use super::{CHUNK, SHORT, TAIL};
 use crate::elem::{CastFrom, Elem};
 use crate::kernels::Block;
 use crate::op::Combine;
@@ -47,16 +48,16 @@ where
     type R = R;
 }
 
-type Reg<S> = <<S as Spec>::R as Registers>::Reg;
+pub type Reg<S> = <<S as Spec>::R as Registers>::Reg;
 
 /// Number of times that windows can double: from 1 lane to twice 32.
 const LEVELS: usize = 6;
 
 /// The last `U` registers of the elements, and of each doubling of their windows.
-struct Past<S: Spec, const U: usize>([[Reg<S>; U]; LEVELS]);
+struct Past<S: Spec, const U: usize, const B: bool>([[Reg<S>; U]; LEVELS]);
 
 /// `U` registers have the windows' length, `LANES * U`, or exactly [`super::WINDOW`] elements.
-impl<S: Spec, const U: usize> Past<S, U> {
+impl<S: Spec, const U: usize, const B: bool> Past<S, U, B> {
     /// A line that begins after elements that do not count.
     #[inline(always)]
     unsafe fn new(identity: S::T) -> Self {
@@ -128,7 +129,7 @@ impl<S: Spec, const U: usize> Past<S, U> {
                 } else {
                     let near = at::<S, U, G>(past, &sums, k, whole);
                     let far = at::<S, U, G>(past, &sums, k, whole + 1);
-                    S::R::shift(far, near, part * size_of::<S::T>())
+                    shift::<S, B>(far, near, part * size_of::<S::T>())
                 };
                 let missing = distance.saturating_sub(k * S::LANES);
                 doubled[k] = if FIRST && missing >= S::LANES {
@@ -140,7 +141,7 @@ impl<S: Spec, const U: usize> Past<S, U> {
                         S::R::apply_beside(before, sums[k])
                     };
                     if FIRST && missing > 0 {
-                        S::R::merge(sums[k], both, missing * size_of::<S::T>())
+                        merge::<S, B>(sums[k], both, missing * size_of::<S::T>())
                     } else {
                         both
                     }
@@ -169,124 +170,31 @@ fn at<S: Spec, const U: usize, const G: usize>(
     }
 }
 
-/// Reads a group of `G` registers, and the same elements one place earlier; the latter only from
-/// within the group, because in place what lies before it is no longer there.
-///
-/// # Safety
-/// The group is readable.
-#[inline(always)]
-unsafe fn load_group<S: Spec, const G: usize>(
-    x: *const S::X,
-    last: Reg<S>,
-) -> ([Reg<S>; G], [Reg<S>; G]) {
-    // SAFETY: this function's.
-    unsafe {
-        let mut elements = [last; G];
-        let mut earlier = [last; G];
-        for k in 0..G {
-            elements[k] = S::R::load_lanes(x.add(k * S::LANES));
-            earlier[k] = if k == 0 {
-                if S::LANES == 1 {
-                    last
-                } else {
-                    S::R::shift(last, elements[0], size_of::<S::T>())
-                }
-            } else {
-                S::R::load_lanes(x.add(k * S::LANES - 1))
-            };
-        }
-        (elements, earlier)
-    }
-}
-
-/// Reads `n` elements, at most `U` registers.
-///
-/// # Safety
-/// They are readable.
-#[inline(always)]
-unsafe fn load_some<S: Spec, const U: usize>(x: *const S::X, n: usize) -> [Reg<S>; U] {
-    // SAFETY: this function's.
-    unsafe {
-        let mut elements = [S::R::splat(<S::O as Combine<S::T>>::IDENTITY); U];
-        for k in 0..U {
-            let left = n.saturating_sub(k * S::LANES);
-            if left >= S::LANES {
-                elements[k] = S::R::load_lanes(x.add(k * S::LANES));
-            } else if left > 0 {
-                elements[k] = S::R::load_head_lanes(x.add(k * S::LANES), left);
-            }
-        }
-        elements
-    }
-}
-
-/// Writes `n` elements, at most `U` registers.
-///
-/// # Safety
-/// They are writable.
-#[inline(always)]
-unsafe fn store_some<S: Spec, const U: usize>(out: *mut S::M, values: [Reg<S>; U], n: usize) {
-    for k in 0..U {
-        let left = n.saturating_sub(k * S::LANES);
-        // SAFETY: this function's.
-        unsafe {
-            if left >= S::LANES {
-                S::R::store_lanes(out.add(k * S::LANES), values[k]);
-            } else if left > 0 {
-                S::R::store_head_lanes(out.add(k * S::LANES), values[k], left);
-            }
-        }
-    }
-}
-
-/// Writes a group of registers.
-///
-/// # Safety
-/// It is writable, and at a multiple of 16 bytes if it is to be streamed.
-#[inline(always)]
-unsafe fn store_group<S: Spec, const G: usize>(
-    out: *mut S::M,
-    values: [Reg<S>; G],
-    streaming: bool,
-) {
-    for k in 0..G {
-        // SAFETY: this function's.
-        unsafe {
-            if streaming {
-                S::R::stream_lanes(out.add(k * S::LANES), values[k]);
-            } else {
-                S::R::store_lanes(out.add(k * S::LANES), values[k]);
-            }
-        }
-    }
-}
-
 /// Results moved up by one element, for an exclusive scan; `before` is the register that ends with
 /// the one before.
 ///
 /// # Safety
 /// The instruction set is there.
 #[inline(always)]
-unsafe fn held_back<S: Spec, const G: usize>(before: Reg<S>, shown: [Reg<S>; G]) -> [Reg<S>; G] {
+unsafe fn held_back<S: Spec, const G: usize, const B: bool>(
+    before: Reg<S>,
+    shown: [Reg<S>; G],
+) -> [Reg<S>; G] {
     let mut held = shown;
     for k in 0..G {
         let previous = if k == 0 { before } else { shown[k - 1] };
-        held[k] = if S::LANES == 1 {
-            previous
-        } else {
-            // SAFETY: this function's.
-            unsafe { S::R::shift(previous, shown[k], size_of::<S::T>()) }
-        };
+        // SAFETY: this function's.
+        held[k] = unsafe { shift::<S, B>(previous, shown[k], size_of::<S::T>()) };
     }
     held
 }
 
-/// Lane `index` of some registers.
+/// Element `index` of some registers, counted in the line's direction.
 ///
 /// # Safety
 /// There is one.
 #[inline(always)]
-unsafe fn lane<S: Spec, const U: usize>(values: [Reg<S>; U], index: usize) -> S::M {
+unsafe fn lane<S: Spec, const U: usize, const B: bool>(values: [Reg<S>; U], index: usize) -> S::M {
     let mut rooms = [const { Room::ZEROED }; 2];
     let room = rooms[0].bytes_mut();
     let bytes = <S::R as Registers>::BYTES;
@@ -295,24 +203,13 @@ unsafe fn lane<S: Spec, const U: usize>(values: [Reg<S>; U], index: usize) -> S:
         for k in 0..U {
             S::R::store(room.add(k * bytes), values[k]);
         }
-        S::M::cast_from(room.cast::<S::T>().add(index).read())
+        let place = if B {
+            index / S::LANES * S::LANES + S::LANES - 1 - index % S::LANES
+        } else {
+            index
+        };
+        S::M::cast_from(room.cast::<S::T>().add(place).read())
     }
-}
-
-/// Asks for the elements that the next groups will read.
-#[inline(always)]
-fn prefetch<X>(x: *const X, n: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        for line in 0..(n * size_of::<X>()).div_ceil(64) {
-            let ahead = x.cast::<i8>().wrapping_add(PREFETCH + 64 * line);
-            // SAFETY: a hint, which may be any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) }
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (x, n);
 }
 
 /// Whether a block's results should go past the caches.
@@ -338,8 +235,12 @@ fn fence(streaming: bool) {
 /// # Safety
 /// As [`crate::kernels::Run`], for elements of the spec's types; `line` scans one of its rows.
 #[inline(always)]
-unsafe fn rows<S: Spec, L: Line<S>>(block: &Block) {
+unsafe fn rows<S: Spec, L: Line<S, B>, const B: bool>(block: &Block) {
     let streaming = streams::<S>(block);
+    let way = Way {
+        exclusive: block.exclusive,
+        streaming,
+    };
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -350,64 +251,65 @@ unsafe fn rows<S: Spec, L: Line<S>>(block: &Block) {
                 .cast::<S::M>();
             let slot = block.acc.cast::<S::M>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(L::scan(x, out, block.len, started, streaming));
+            slot.write(L::scan(x, out, block.len, started, way));
         }
     }
     fence(streaming);
 }
 
 /// A way to scan one line.
-trait Line<S: Spec> {
+trait Line<S: Spec, const B: bool> {
     /// Scans `n > 0` elements and returns the accumulator.
     ///
     /// # Safety
-    /// `x` and `out` hold `n` elements, possibly unaligned, and are the same or do not meet.
+    /// From `x` and `out` on in the way's direction there are `n` elements, possibly unaligned, which are
+    /// the same or do not meet.
     unsafe fn scan(
         x: *const S::X,
         out: *mut S::M,
         n: usize,
         started: Option<S::M>,
-        streaming: bool,
+        way: Way<B>,
     ) -> S::M;
 }
 
-/// Operations for which every grouping gives the same bits, in groups of `G` registers.
-pub struct Exact<S, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
+/// Operations for which every grouping gives the same bits, in groups of `G` registers; backward if `B`.
+pub struct Exact<S, const G: usize, const B: bool>(PhantomData<S>);
 
-impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Task<Block> for Exact<S, G, EXCLUSIVE> {
+impl<S: Spec, const G: usize, const B: bool> Task<Block> for Exact<S, G, B> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
-        unsafe { rows::<S, Self>(block) }
+        unsafe { rows::<S, Self, B>(block) }
     }
 }
 
-impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Line<S> for Exact<S, G, EXCLUSIVE> {
+impl<S: Spec, const G: usize, const B: bool> Line<S, B> for Exact<S, G, B> {
     #[inline(always)]
     unsafe fn scan(
         mut x: *const S::X,
         mut out: *mut S::M,
         mut n: usize,
         mut started: Option<S::M>,
-        streaming: bool,
+        mut way: Way<B>,
     ) -> S::M {
         // SAFETY: pieces of the line, one after the other.
         unsafe {
             if n < SHORT {
-                return one_by_one::<S, EXCLUSIVE>(x, out, n, started);
+                return one_by_one::<S, B>(x, out, n, started, way);
             }
             let size = size_of::<S::M>();
-            let streaming = streaming && (out as usize).is_multiple_of(size);
-            if streaming && size < 16 {
-                let head = n.min(out.align_offset(64) % 64);
+            way.streaming &= out.addr().is_multiple_of(size);
+            if way.streaming && size < 16 {
+                let head = n.min(way.to_boundary(out, 64) / size);
                 if head > 0 {
-                    started = Some(one_by_one::<S, EXCLUSIVE>(x, out, head, started));
-                    (x, out, n) = (x.add(head), out.add(head), n - head);
+                    started = Some(one_by_one::<S, B>(x, out, head, started, way));
+                    (x, out, n) = (way.on(x, head), way.on_mut(out, head), n - head);
                 }
             }
             match started {
                 Some(acc) if n == 0 => acc,
-                _ => exact::<S, G, EXCLUSIVE>(x, out, n, started, streaming),
+                _ => exact::<S, G, B>(x, out, n, started, way),
             }
         }
     }
@@ -416,24 +318,24 @@ impl<S: Spec, const G: usize, const EXCLUSIVE: bool> Line<S> for Exact<S, G, EXC
 /// # Safety
 /// As [`Line::scan`].
 #[inline(always)]
-unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
+unsafe fn exact<S: Spec, const G: usize, const B: bool>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
     started: Option<S::M>,
-    streaming: bool,
+    way: Way<B>,
 ) -> S::M {
     // SAFETY: every piece is within the n elements, and is read before its place is written.
     unsafe {
         let identity = <S::O as Combine<S::T>>::IDENTITY;
         let start = started.map_or(identity, S::T::cast_from);
-        let mut past = Past::<S, 1>::new(identity);
+        let mut past = Past::<S, 1, B>::new(identity);
         let mut result = S::R::splat(start);
         let mut sound = !started.is_some_and(|acc| acc.is_nan());
         let (mut x, mut out, mut left) = (x, out, n);
         while sound && left >= G * S::LANES {
             (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
-            let (elements, earlier) = load_group::<S, G>(x, past.0[0][0]);
+            let (elements, earlier) = way.load_group::<S, G>(x, past.0[0][0]);
             let mut exceptions = 0;
             for k in 0..G / 2 {
                 exceptions |= S::R::exceptions(elements[2 * k], elements[2 * k + 1]);
@@ -442,8 +344,8 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
                 sound = false;
                 break;
             }
-            if streaming {
-                prefetch(x, G * S::LANES);
+            if way.streaming {
+                way.prefetch(x, G * S::LANES);
             }
             let before = result;
             let mut shown = past.windows::<G, false>(elements, Some(earlier), S::LANES);
@@ -451,17 +353,17 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
                 result = S::R::apply(result, shown[k]);
                 shown[k] = result;
             }
-            if EXCLUSIVE {
-                shown = held_back::<S, G>(before, shown);
+            if way.exclusive {
+                shown = held_back::<S, G, B>(before, shown);
             }
-            store_group::<S, G>(out, shown, streaming);
-            (x, out) = (x.add(G * S::LANES), out.add(G * S::LANES));
+            way.store_group::<S, G>(out, shown);
+            (x, out) = (way.on(x, G * S::LANES), way.on_mut(out, G * S::LANES));
             left -= G * S::LANES;
         }
         let mut last = S::LANES - 1;
-        while sound && (left >= S::LANES || (S::R::MASKS && left > TAIL)) {
+        while sound && (left >= S::LANES || (S::R::MASKS && !B && left > TAIL)) {
             let len = S::LANES.min(left);
-            let elements = load_some::<S, 1>(x, len);
+            let elements = way.load_some::<S, 1>(x, len);
             if S::R::exceptions(elements[0], elements[0]) != 0 {
                 sound = false;
                 break;
@@ -470,22 +372,22 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
             let sums = past.windows::<1, false>(elements, None, S::LANES);
             result = S::R::apply(result, sums[0]);
             let mut shown = [result];
-            if EXCLUSIVE {
-                shown = held_back::<S, 1>(before, shown);
+            if way.exclusive {
+                shown = held_back::<S, 1, B>(before, shown);
             }
-            store_some::<S, 1>(out, shown, len);
-            (x, out) = (x.add(len), out.add(len));
+            way.store_some::<S, 1>(out, shown, len);
+            (x, out) = (way.on(x, len), way.on_mut(out, len));
             left -= len;
             last = len - 1;
         }
         let acc = if left < n {
-            Some(lane::<S, 1>([result], last))
+            Some(lane::<S, 1, B>([result], last))
         } else {
             started
         };
         match acc {
             Some(acc) if sound && left == 0 => acc,
-            _ => one_by_one::<S, EXCLUSIVE>(x, out, left, acc),
+            _ => one_by_one::<S, B>(x, out, left, acc, way),
         }
     }
 }
@@ -494,79 +396,78 @@ unsafe fn exact<S: Spec, const G: usize, const EXCLUSIVE: bool>(
 ///
 /// # Safety
 /// As [`Line::scan`].
-unsafe fn one_by_one<S: Spec, const EXCLUSIVE: bool>(
+unsafe fn one_by_one<S: Spec, const B: bool>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
     started: Option<S::M>,
+    way: Way<B>,
 ) -> S::M {
-    // SAFETY: i is below n; an element is read before its place is written.
+    // SAFETY: n elements; each is read before its place is written.
     unsafe {
         let mut acc = started;
         let mut before = started.unwrap_or(<S::O as Combine<S::M>>::IDENTITY);
-        let mut i = 0;
-        while i < n && !acc.is_some_and(|acc| acc.is_nan()) {
-            let element = S::M::cast_from(x.add(i).read_unaligned()).canonical();
+        let (mut x, mut out) = (x, out);
+        let mut left = n;
+        while left > 0 && !acc.is_some_and(|acc| acc.is_nan()) {
+            let element = S::M::cast_from(x.read_unaligned()).canonical();
             let next = match acc {
                 Some(acc) => S::O::combine(acc, element),
                 None => element,
             };
-            out.add(i)
-                .write_unaligned(if EXCLUSIVE { before } else { next });
+            out.write_unaligned(if way.exclusive { before } else { next });
             (acc, before) = (Some(next), next);
-            i += 1;
+            (x, out, left) = (way.on(x, 1), way.on_mut(out, 1), left - 1);
         }
-        for i in i..n {
-            out.add(i).write_unaligned(before);
+        for i in 0..left {
+            way.on_mut(out, i).write_unaligned(before);
         }
         before
     }
 }
 
-/// Floats in the fixed grouping of [`super`]; `U` registers hold a window, and `G` a group.
-pub struct Grouped<S, const U: usize, const G: usize, const EXCLUSIVE: bool>(PhantomData<S>);
+/// Floats in the fixed grouping of [`super`]; `U` registers hold a window, and `G` a group; backward if `B`.
+pub struct Grouped<S, const U: usize, const G: usize, const B: bool>(PhantomData<S>);
 
-impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Task<Block>
-    for Grouped<S, U, G, EXCLUSIVE>
-{
+impl<S: Spec, const U: usize, const G: usize, const B: bool> Task<Block> for Grouped<S, U, G, B> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
-        unsafe { rows::<S, Self>(block) }
+        unsafe { rows::<S, Self, B>(block) }
     }
 }
 
-impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
-    for Grouped<S, U, G, EXCLUSIVE>
-{
+impl<S: Spec, const U: usize, const G: usize, const B: bool> Line<S, B> for Grouped<S, U, G, B> {
     #[inline(always)]
     unsafe fn scan(
         x: *const S::X,
         out: *mut S::M,
         n: usize,
         started: Option<S::M>,
-        streaming: bool,
+        way: Way<B>,
     ) -> S::M {
         // SAFETY: chunks of the line, one after the other.
         unsafe {
-            let streaming = streaming && (out as usize).is_multiple_of(16);
+            let mut way = way;
+            way.streaming &= way.to_boundary(out, 16) == 0;
             let identity = <S::O as Combine<S::T>>::IDENTITY;
             let start = S::R::splat(started.map_or(identity, S::T::cast_from));
-            let mut state = State::<S, U> {
+            let mut state = State::<S, U, B> {
                 past: Past::new(identity),
                 local: [start; U],
                 carry: start,
                 carried: started.is_some(),
+                way,
                 shown: [start; U],
             };
             let (mut x, mut out, mut left) = (x, out, n);
             loop {
-                let last = state.chunk::<G, EXCLUSIVE>(x, out, CHUNK.min(left), streaming);
+                let last = state.chunk::<G>(x, out, CHUNK.min(left));
                 if left <= CHUNK {
-                    return lane::<S, U>(state.shown, last);
+                    return lane::<S, U, B>(state.shown, last);
                 }
-                (x, out, left) = (x.add(CHUNK), out.add(CHUNK), left - CHUNK);
-                state.carry = S::R::repeat_last::<S::T>(state.shown[U - 1]);
+                (x, out, left) = (way.on(x, CHUNK), way.on_mut(out, CHUNK), left - CHUNK);
+                state.carry = repeat_last::<S, B>(state.shown[U - 1]);
                 state.carried = true;
             }
         }
@@ -574,59 +475,61 @@ impl<S: Spec, const U: usize, const G: usize, const EXCLUSIVE: bool> Line<S>
 }
 
 /// Where a chunk has got to.
-struct State<S: Spec, const U: usize> {
-    past: Past<S, U>,
+struct State<S: Spec, const U: usize, const B: bool> {
+    past: Past<S, U, B>,
     /// The last results relative to the chunk.
     local: [Reg<S>; U],
     /// What stands before the chunk, in every lane.
     carry: Reg<S>,
     /// Whether anything does.
     carried: bool,
+    /// How to go along the line.
+    way: Way<B>,
     /// The last results.
     shown: [Reg<S>; U],
 }
 
-impl<S: Spec, const U: usize> State<S, U> {
+impl<S: Spec, const U: usize, const B: bool> State<S, U, B> {
     /// One chunk of `n > 0` elements, and which lane of the last results shown is the last.
     ///
     /// # Safety
     /// As [`Line::scan`].
     #[inline(always)]
-    unsafe fn chunk<const G: usize, const EXCLUSIVE: bool>(
+    unsafe fn chunk<const G: usize>(
         &mut self,
         mut x: *const S::X,
         mut out: *mut S::M,
         n: usize,
-        streaming: bool,
     ) -> usize {
+        let way = self.way;
         let (unit, group) = (U * S::LANES, G * S::LANES);
         let mut left = n;
         let mut last = unit.min(n);
         // SAFETY: every piece is within the n elements, and is read before its place is written.
         unsafe {
             if n >= group {
-                let elements = load_some::<S, G>(x, group);
-                let shown = self.group::<G, EXCLUSIVE, true>(elements, None);
-                store_group::<S, G>(out, shown, streaming);
-                (x, out, left) = (x.add(group), out.add(group), left - group);
+                let elements = way.load_some::<S, G>(x, group);
+                let shown = self.group::<G, true>(elements, None);
+                way.store_group::<S, G>(out, shown);
+                (x, out, left) = (way.on(x, group), way.on_mut(out, group), left - group);
             } else {
-                self.some::<EXCLUSIVE, true>(x, out, last);
-                (x, out, left) = (x.add(last), out.add(last), left - last);
+                self.some::<true>(x, out, last);
+                (x, out, left) = (way.on(x, last), way.on_mut(out, last), left - last);
             }
             while left >= group {
                 (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
-                if streaming {
-                    prefetch(x, group);
+                if way.streaming {
+                    way.prefetch(x, group);
                 }
-                let (elements, earlier) = load_group::<S, G>(x, self.past.0[0][U - 1]);
-                let shown = self.group::<G, EXCLUSIVE, false>(elements, Some(earlier));
-                store_group::<S, G>(out, shown, streaming);
-                (x, out, left) = (x.add(group), out.add(group), left - group);
+                let (elements, earlier) = way.load_group::<S, G>(x, self.past.0[0][U - 1]);
+                let shown = self.group::<G, false>(elements, Some(earlier));
+                way.store_group::<S, G>(out, shown);
+                (x, out, left) = (way.on(x, group), way.on_mut(out, group), left - group);
             }
             while left > 0 {
                 last = unit.min(left);
-                self.some::<EXCLUSIVE, false>(x, out, last);
-                (x, out, left) = (x.add(last), out.add(last), left - last);
+                self.some::<false>(x, out, last);
+                (x, out, left) = (way.on(x, last), way.on_mut(out, last), left - last);
             }
         }
         last - 1
@@ -637,7 +540,7 @@ impl<S: Spec, const U: usize> State<S, U> {
     /// # Safety
     /// The instruction set is there.
     #[inline(always)]
-    unsafe fn group<const G: usize, const EXCLUSIVE: bool, const FIRST: bool>(
+    unsafe fn group<const G: usize, const FIRST: bool>(
         &mut self,
         elements: [Reg<S>; G],
         earlier: Option<[Reg<S>; G]>,
@@ -663,8 +566,8 @@ impl<S: Spec, const U: usize> State<S, U> {
             for u in 0..U {
                 self.shown[u] = shown[G - U + u];
             }
-            if EXCLUSIVE {
-                held_back::<S, G>(before, shown)
+            if self.way.exclusive {
+                held_back::<S, G, B>(before, shown)
             } else {
                 shown
             }
@@ -676,17 +579,12 @@ impl<S: Spec, const U: usize> State<S, U> {
     /// # Safety
     /// As [`Line::scan`].
     #[inline(always)]
-    unsafe fn some<const EXCLUSIVE: bool, const FIRST: bool>(
-        &mut self,
-        x: *const S::X,
-        out: *mut S::M,
-        n: usize,
-    ) {
+    unsafe fn some<const FIRST: bool>(&mut self, x: *const S::X, out: *mut S::M, n: usize) {
         // SAFETY: this function's.
         unsafe {
-            let elements = load_some::<S, U>(x, n);
-            let shown = self.group::<U, EXCLUSIVE, FIRST>(elements, None);
-            store_some::<S, U>(out, shown, n);
+            let elements = self.way.load_some::<S, U>(x, n);
+            let shown = self.group::<U, FIRST>(elements, None);
+            self.way.store_some::<S, U>(out, shown, n);
         }
     }
 }

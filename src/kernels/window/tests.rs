@@ -223,17 +223,24 @@ struct Call {
     offset: usize,
     /// Elements of a piece; 0 for all of them.
     piece: usize,
+    /// Whether the elements lie from higher to lower addresses.
+    backward: bool,
 }
 
 /// Runs a kernel on a line and returns results and accumulator.
 fn run<X: Copy, T: Copy>(
-    along: [Run; 2],
+    along: Run,
     x: &[X],
     start: Option<T>,
     identity: T,
     call: Call,
 ) -> (Vec<T>, T) {
-    let mut input = Memory::holding(call.offset, x);
+    let mut stored = x.to_vec();
+    if call.backward {
+        stored.reverse();
+    }
+    let at = |i: usize| if call.backward { x.len() - 1 - i } else { i };
+    let mut input = Memory::holding(call.offset, &stored);
     let mut output = Memory::new(call.offset / 3 * 2, size_of::<T>() * x.len());
     let from = input.pointer();
     let to = if call.in_place {
@@ -249,15 +256,17 @@ fn run<X: Copy, T: Copy>(
         let len = piece.min(x.len() - done);
         // SAFETY: len elements from `done` on are within both memories.
         unsafe {
-            along[call.exclusive as usize](&Block {
-                x: from.add(done * size_of::<X>()),
+            along(&Block {
+                x: from.add(at(done) * size_of::<X>()),
                 x_pitch: 0,
-                out: to.add(done * size_of::<T>()),
+                out: to.add(at(done) * size_of::<T>()),
                 out_pitch: 0,
                 len,
                 rows: 1,
                 acc: acc.as_mut_ptr().cast(),
                 started,
+                exclusive: call.exclusive,
+                backward: call.backward,
             });
         }
         started = true;
@@ -265,7 +274,11 @@ fn run<X: Copy, T: Copy>(
     }
     let written = if call.in_place { &input } else { &output };
     assert!(written.is_untouched_around(), "{call:?}");
-    (written.elements(), acc[0])
+    let mut shown: Vec<T> = written.elements();
+    if call.backward {
+        shown.reverse();
+    }
+    (shown, acc[0])
 }
 
 /// All bits of the results of a scan: inclusive or exclusive, and the total.
@@ -327,13 +340,17 @@ fn compare<O: Combine<T>, T: Sample>(
             for (in_place, piece) in [(false, 0), (true, 0), (false, pieces[1]), (true, pieces[1])]
             {
                 let offset = random.below(SLACK / 2);
+                // Backward where there is a way, in turn with forward.
+                let backward = kernel.backward.filter(|_| random.below(2) == 0);
                 let call = Call {
                     exclusive,
                     in_place,
                     offset,
                     piece,
+                    backward: backward.is_some(),
                 };
-                let (shown, total) = run(kernel.along, x, start, O::IDENTITY, call);
+                let along = backward.unwrap_or(kernel.along);
+                let (shown, total) = run(along, x, start, O::IDENTITY, call);
                 let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
                 if let Some(at) = (0..got.len()).find(|&i| got[i] != expected[i]) {
                     panic!(
@@ -455,6 +472,7 @@ fn check_widening<O: Combine<T>, X: Sample, T: Sample + CastFrom<X>>(
                         in_place: false,
                         offset: random.below(SLACK / 2),
                         piece,
+                        backward: false,
                     };
                     let (shown, total) = run(along, &x, start, O::IDENTITY, call);
                     let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
@@ -508,6 +526,7 @@ fn streamed_results_are_the_same() {
                 in_place: false,
                 offset,
                 piece: 0,
+                backward: false,
             };
             let (shown, total) = run(exact.along, &whole, None, 0, call);
             assert!(

@@ -4,50 +4,87 @@ use super::scan::{Exact, Grouped, Scan, Spec};
 use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::kernels::{Mode, family};
+use crate::kernels::{Block, Mode, family};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
-use crate::simd::registers::Registers;
+use crate::simd::registers::{Registers, Task};
 use crate::simd::x86::{Avx2, Avx512, Sse2};
 use std::marker::PhantomData;
 
 /// The kernels of the family `F` with exact scans along, in groups of `G` registers.
 struct ExactOf<S, F, const G: usize>(PhantomData<(S, F)>);
 
-impl<S: Spec, F: Family + 'static, const G: usize> Family for ExactOf<S, F, G> {
+impl<S: Spec, F: Family + 'static, const G: usize> Family for ExactOf<S, F, G>
+where
+    S::O: Worth,
+{
     const KERNEL: Kernel = Kernel {
-        along: exact_scans::<S, G>(),
+        along: exact_scan::<S, G>(),
+        backward: backward::<S, Exact<S, G, true>>(),
         ..F::KERNEL
     };
 }
 
-/// Exact scans, inclusive and exclusive.
-const fn exact_scans<S: Spec, const G: usize>() -> [Run; 2] {
-    [
-        <S::R as Registers>::enter::<_, Exact<S, G, false>>,
-        <S::R as Registers>::enter::<_, Exact<S, G, true>>,
-    ]
+/// An operation, and whether scans of it that run backward are worth their code.
+trait Worth {
+    const BACKWARD: bool;
+}
+
+impl Worth for Sum {
+    const BACKWARD: bool = true;
+}
+impl Worth for Max {
+    const BACKWARD: bool = true;
+}
+impl Worth for Min {
+    const BACKWARD: bool = true;
+}
+impl Worth for Prod {
+    const BACKWARD: bool = false;
+}
+
+/// The scan `K` of rows that run backward, for the operations and types that are worth its code.
+const fn backward<S: Spec, K: Task<Block>>() -> Option<Run>
+where
+    S::O: Worth,
+{
+    let worth = <S::O as Worth>::BACKWARD;
+    let same = size_of::<S::X>() == size_of::<S::T>() && size_of::<S::T>() == size_of::<S::M>();
+    if worth
+        && same
+        && size_of::<S::T>() >= 4
+        && size_of::<S::T>() <= 8
+        && <S::R as Registers>::BYTES == 32
+    {
+        Some(<S::R as Registers>::enter::<_, K>)
+    } else {
+        None
+    }
+}
+
+/// The exact scan.
+const fn exact_scan<S: Spec, const G: usize>() -> Run {
+    <S::R as Registers>::enter::<_, Exact<S, G, false>>
 }
 
 /// The kernels of the family `F` with grouped scans along, a window being `U` registers and a group `G`.
 struct GroupedOf<S, F, const U: usize, const G: usize>(PhantomData<(S, F)>);
 
-impl<S: Spec, F: Family + 'static, const U: usize, const G: usize> Family
-    for GroupedOf<S, F, U, G>
+impl<S: Spec, F: Family + 'static, const U: usize, const G: usize> Family for GroupedOf<S, F, U, G>
+where
+    S::O: Worth,
 {
     const KERNEL: Kernel = Kernel {
-        along: grouped_scans::<S, U, G>(),
+        along: grouped_scan::<S, U, G>(),
+        backward: backward::<S, Grouped<S, U, G, true>>(),
         grid: CHUNK,
         ..F::KERNEL
     };
 }
 
-/// Grouped scans, inclusive and exclusive.
-const fn grouped_scans<S: Spec, const U: usize, const G: usize>() -> [Run; 2] {
-    [
-        <S::R as Registers>::enter::<_, Grouped<S, U, G, false>>,
-        <S::R as Registers>::enter::<_, Grouped<S, U, G, true>>,
-    ]
+/// The grouped scan.
+const fn grouped_scan<S: Spec, const U: usize, const G: usize>() -> Run {
+    <S::R as Registers>::enter::<_, Grouped<S, U, G, false>>
 }
 
 /// Registers of a group: as many as there is room for beside those that a loop keeps.
@@ -216,13 +253,13 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
 macro_rules! widen_integers {
     ($r:ident, $o:ident, $x:expr) => {
         match $x {
-            DType::I8 => Some(exact_scans::<Scan<$r, $o, i8, u64, u64>, { group::<$r>() }>()),
-            DType::U8 => Some(exact_scans::<Scan<$r, $o, u8, u64, u64>, { group::<$r>() }>()),
-            DType::I16 => Some(exact_scans::<Scan<$r, $o, i16, u64, u64>, { group::<$r>() }>()),
-            DType::U16 => Some(exact_scans::<Scan<$r, $o, u16, u64, u64>, { group::<$r>() }>()),
-            DType::I32 => Some(exact_scans::<Scan<$r, $o, i32, u64, u64>, { group::<$r>() }>()),
-            DType::U32 => Some(exact_scans::<Scan<$r, $o, u32, u64, u64>, { group::<$r>() }>()),
-            DType::Bool => Some(exact_scans::<Scan<$r, $o, Bool, u64, u64>, { group::<$r>() }>()),
+            DType::I8 => Some(exact_scan::<Scan<$r, $o, i8, u64, u64>, { group::<$r>() }>()),
+            DType::U8 => Some(exact_scan::<Scan<$r, $o, u8, u64, u64>, { group::<$r>() }>()),
+            DType::I16 => Some(exact_scan::<Scan<$r, $o, i16, u64, u64>, { group::<$r>() }>()),
+            DType::U16 => Some(exact_scan::<Scan<$r, $o, u16, u64, u64>, { group::<$r>() }>()),
+            DType::I32 => Some(exact_scan::<Scan<$r, $o, i32, u64, u64>, { group::<$r>() }>()),
+            DType::U32 => Some(exact_scan::<Scan<$r, $o, u32, u64, u64>, { group::<$r>() }>()),
+            DType::Bool => Some(exact_scan::<Scan<$r, $o, Bool, u64, u64>, { group::<$r>() }>()),
             _ => None,
         }
     };
@@ -231,17 +268,17 @@ macro_rules! widen_integers {
 macro_rules! widen_floats {
     ($r:ident, $o:ident, $x:expr) => {
         match $x {
-            DType::F16 => Some(grouped_scans::<
+            DType::F16 => Some(grouped_scan::<
                 Scan<$r, $o, F16, f64, f64>,
                 2,
                 { group::<$r>() },
             >()),
-            DType::Bf16 => Some(grouped_scans::<
+            DType::Bf16 => Some(grouped_scan::<
                 Scan<$r, $o, Bf16, f64, f64>,
                 2,
                 { group::<$r>() },
             >()),
-            DType::F32 => Some(grouped_scans::<
+            DType::F32 => Some(grouped_scan::<
                 Scan<$r, $o, f32, f64, f64>,
                 2,
                 { group::<$r>() },
@@ -252,7 +289,7 @@ macro_rules! widen_floats {
 }
 
 /// The scans for an instruction set that convert as they read, where there are some.
-pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<[Run; 2]> {
+pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<Run> {
     let (regrouped, [x, dtype]) = (mode == Mode::Reassociate, dtypes);
     if !matches!(isa, Isa::Avx512 | Isa::Avx2) {
         return None;

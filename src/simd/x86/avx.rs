@@ -86,6 +86,8 @@ macro_rules! moves {
                 match bytes {
                     4 => _mm256_blend_epi32::<0b0000_0001>(tail, head),
                     8 => _mm256_blend_epi32::<0b0000_0011>(tail, head),
+                    24 => _mm256_blend_epi32::<0b0011_1111>(tail, head),
+                    28 => _mm256_blend_epi32::<0b0111_1111>(tail, head),
                     _ => _mm256_blend_epi32::<0b0000_1111>(tail, head),
                 }
             }
@@ -130,6 +132,21 @@ impl Registers for Avx2 {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn shift_down(before: __m256i, value: __m256i, bytes: usize) -> __m256i {
+        // SAFETY: the processor has the instruction set, says the trait.
+        unsafe {
+            let half = _mm256_permute2x128_si256::<0x21>(value, before);
+            match bytes {
+                1 => _mm256_alignr_epi8::<1>(half, value),
+                2 => _mm256_alignr_epi8::<2>(half, value),
+                4 => _mm256_alignr_epi8::<4>(half, value),
+                8 => _mm256_alignr_epi8::<8>(half, value),
+                _ => half,
+            }
+        }
+    }
 }
 
 impl Registers for Avx512 {
@@ -162,6 +179,18 @@ impl Registers for Avx512 {
                 4 => _mm256_alignr_epi32::<7>(value, before),
                 8 => _mm256_alignr_epi64::<3>(value, before),
                 _ => Avx2::shift(before, value, bytes),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_down(before: __m256i, value: __m256i, bytes: usize) -> __m256i {
+        // SAFETY: the processor has the instruction set, says the trait.
+        unsafe {
+            match bytes {
+                4 => _mm256_alignr_epi32::<1>(before, value),
+                8 => _mm256_alignr_epi64::<1>(before, value),
+                _ => Avx2::shift_down(before, value, bytes),
             }
         }
     }

@@ -21,10 +21,10 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
     /// As [`super::Run`]; the block has the rows of the stretch and no more, and as many columns as a panel;
     /// the processor has the instruction sets.
     #[inline(always)]
-    unsafe fn down(block: &Block, exclusive: bool, room: &mut Room) {
+    unsafe fn down(block: &Block, room: &mut Room) {
         // SAFETY: this function's; the room holds as many rows as a stretch has.
         unsafe {
-            if Self::plain_down(block, exclusive, room.0.as_mut_ptr().cast()) {
+            if Self::plain_down(block, room.0.as_mut_ptr().cast()) {
                 return;
             }
             let mut elements = [T::ZERO; PIECE];
@@ -42,7 +42,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                 x_pitch: (block.len * size_of::<T>()) as isize,
                 ..*block
             };
-            columns::<T, P>(&copied, 0..block.rows, 0..block.len, exclusive);
+            columns::<T, P>(&copied, 0..block.rows, 0..block.len);
         }
     }
 
@@ -52,7 +52,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
     /// # Safety
     /// As [`down`](Self::down).
     #[inline(always)]
-    unsafe fn plain_down(block: &Block, exclusive: bool, room: *mut B) -> bool {
+    unsafe fn plain_down(block: &Block, room: *mut B) -> bool {
         let acc = block.acc.cast::<State<T, P>>();
         let mut values = [0.0f64; 2 * 8];
         let mut errors = values;
@@ -137,7 +137,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                     watch.columns[1] = finite(watch.columns[1], now[1]);
                 }
                 let out = block.out.offset(row as isize * block.out_pitch);
-                let results = if exclusive { last } else { now };
+                let results = if block.exclusive { last } else { now };
                 avx2::store::<false>(out, results[0]);
                 avx2::store::<false>(out.add(avx2::WIDTH), results[1]);
                 last = now;
@@ -160,7 +160,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
     /// # Safety
     /// As [`super::Run`]; the processor has the instruction sets.
     #[inline(always)]
-    pub unsafe fn across(block: &Block, exclusive: bool) {
+    pub unsafe fn across(block: &Block) {
         let mut room = Room(MaybeUninit::uninit());
         let size = size_of::<T>();
         let whole = block.len - block.len % Self::COLUMNS;
@@ -180,9 +180,9 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                         started: block.started || top > 0,
                         ..*block
                     };
-                    Self::down(&panel, exclusive, &mut room);
+                    Self::down(&panel, &mut room);
                 }
-                columns::<T, P>(block, rows, whole..block.len, exclusive);
+                columns::<T, P>(block, rows, whole..block.len);
             }
         }
     }
