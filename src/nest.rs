@@ -151,6 +151,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         started: false,
         exclusive: false,
         backward: false,
+        stream: false,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
     unsafe { (line.kernel.along)(&block) }
@@ -316,6 +317,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         started,
         exclusive: plan.exclusive,
         backward: false,
+        stream: plan.stream,
     };
     let panels = Panels {
         count: place.panels,
@@ -583,8 +585,9 @@ unsafe fn run_block(
             started,
             exclusive: plan.exclusive,
             backward: plan.backward,
+            stream: plan.stream && plan.direct_out,
         };
-        let stream = plan.stream && plan.direct_out;
+        let stream = block.stream;
         if plan.across {
             let one = Panels {
                 count: 1,
