@@ -340,6 +340,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         started,
         exclusive: plan.exclusive,
         backward: false,
+        stream: plan.stream,
     };
     let panels = Panels {
         count: place.panels,

@@ -6,7 +6,7 @@ mod support;
 use cumulative::ffi::{self, cum_options};
 use oracle::combine::Op;
 use oracle::dtype::Dtype;
-use support::{last_error, options, status_name};
+use support::{default_options, last_error, options, status_name};
 
 const UNTOUCHED: f64 = -4.5;
 

@@ -79,6 +79,8 @@ pub struct Block {
     /// Whether the elements of a row follow each other from higher to lower addresses, in `x` and in
     /// `out`; only where a kernel takes that ([`Kernel::backward`]).
     pub backward: bool,
+    /// Whether results had better go past the caches, where a kernel for single lines can do that.
+    pub stream: bool,
 }
 
 /// A kernel.

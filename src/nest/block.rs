@@ -261,8 +261,9 @@ pub unsafe fn run_block(
             started,
             exclusive: plan.exclusive,
             backward: plan.backward,
+            stream: plan.stream && plan.direct_out,
         };
-        let stream = plan.stream && plan.direct_out;
+        let stream = block.stream;
         if plan.across {
             let one = Panels {
                 count: 1,

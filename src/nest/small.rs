@@ -24,6 +24,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         started: false,
         exclusive: false,
         backward: false,
+        stream: false,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
     unsafe { (line.kernel.along)(&block) }
@@ -60,6 +61,7 @@ pub unsafe fn run_small(small: &Small) {
             started: small.carry_in.is_some(),
             exclusive: small.exclusive,
             backward: false,
+            stream: false,
         };
         match small.reverse {
             _ if inner > 1 => {

@@ -60,6 +60,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
                 started,
                 exclusive: call.exclusive,
                 backward: false,
+                stream: false,
             });
             started = true;
             at += len;
@@ -425,6 +426,7 @@ fn same_bits_across<T: Bits + std::fmt::Debug>(
                             started: started || top > 0,
                             exclusive,
                             backward: false,
+                            stream: false,
                         });
                     }
                     for (j, line) in lines.iter().enumerate() {

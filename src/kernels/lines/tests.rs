@@ -117,6 +117,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             started: case.started,
             exclusive: case.exclusive,
             backward: false,
+            stream: false,
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.

@@ -185,7 +185,7 @@ pub unsafe fn along<M: Method>(block: &Block) {
     };
     let size = if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
         Size::Cached
-    } else if M::STREAMS && !in_place && bytes > cache::streaming_threshold() {
+    } else if M::STREAMS && !in_place && block.stream {
         Size::Streamed
     } else {
         Size::Plain

@@ -164,6 +164,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 started,
                 exclusive: way.exclusive,
                 backward: way.backward,
+                stream: x.len() > 1 << 20,
             });
             started = true;
             from += len;

@@ -10,7 +10,6 @@ use super::{CHUNK, SHORT, TAIL};
 use crate::elem::{CastFrom, Elem};
 use crate::kernels::Block;
 use crate::op::Combine;
-use crate::simd::cache;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
 use std::marker::PhantomData;
 
@@ -213,9 +212,8 @@ unsafe fn lane<S: Spec, const U: usize, const B: bool>(values: [Reg<S>; U], inde
 }
 
 /// Whether a block's results should go past the caches.
-fn streams<S: Spec>(block: &Block) -> bool {
-    let bytes = block.rows * block.len * (size_of::<S::X>() + size_of::<S::M>());
-    bytes > cache::streaming_threshold() && !std::ptr::addr_eq(block.x, block.out)
+fn streams(block: &Block) -> bool {
+    block.stream && !std::ptr::addr_eq(block.x, block.out)
 }
 
 /// Makes streamed results visible to other threads before anything that follows.
@@ -236,7 +234,7 @@ fn fence(streaming: bool) {
 /// As [`crate::kernels::Run`], for elements of the spec's types; `line` scans one of its rows.
 #[inline(always)]
 unsafe fn rows<S: Spec, L: Line<S, B>, const B: bool>(block: &Block) {
-    let streaming = streams::<S>(block);
+    let streaming = streams(block);
     let way = Way {
         exclusive: block.exclusive,
         streaming,

@@ -267,6 +267,7 @@ fn run<X: Copy, T: Copy>(
                 started,
                 exclusive: call.exclusive,
                 backward: call.backward,
+                stream: x.len() > 1 << 20,
             });
         }
         started = true;
