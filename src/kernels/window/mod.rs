@@ -53,6 +53,8 @@
 //! the caches cannot hold are written past them: otherwise each line of the output is read first,
 //! only to be overwritten.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 pub mod portable;
 mod scan;
 #[cfg(test)]
@@ -116,7 +118,11 @@ pub fn kernel(
     {
         x86::kernel(isa, op, dtype, mode)
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    {
+        aarch64::kernel(isa, op, dtype, mode)
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
         let _ = (isa, op, mode);
         None
@@ -138,7 +144,11 @@ pub fn widening(
     {
         x86::widening(isa, op, dtypes, mode)
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    {
+        aarch64::widening(isa, op, dtypes, mode)
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
         let _ = (isa, op, mode);
         None

@@ -312,7 +312,7 @@ fn prefetch<X>(x: *const X, n: usize) {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (x, n);
+    let _ = (x, n, PREFETCH);
 }
 
 /// Whether a block's results should go past the caches.
