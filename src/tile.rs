@@ -28,6 +28,10 @@ pub struct Block {
     /// The same where they go.
     pub dst_strides: [isize; 2],
     /// Whether they had better not stay in the caches.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only x86-64 has moves past the caches")
+    )]
     pub stream: bool,
 }
 

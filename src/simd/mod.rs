@@ -3,6 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 pub mod avx2;
 pub mod cache;
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
 pub mod registers;
 #[cfg(target_arch = "x86_64")]
 pub mod square;
@@ -62,8 +64,9 @@ impl Isa {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512bw")
             }
+            // The kernels take the first element for the lowest lane.
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => true,
+            Isa::Neon => cfg!(target_endian = "little"),
             #[allow(
                 unreachable_patterns,
                 reason = "which ones are left depends on the target"

@@ -258,7 +258,8 @@ impl Call {
         let text: String = message
             .iter()
             .take_while(|&&c| c != 0)
-            .map(|&c| c as u8 as char)
+            // Whether C's characters have a sign depends on the processor.
+            .map(|&c| char::from(c.to_ne_bytes()[0]))
             .collect();
         assert!(
             text.len() < message.len() && sentence.starts_with(&text),

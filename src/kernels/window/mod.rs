@@ -53,6 +53,8 @@
 //! the caches cannot hold are written past them: otherwise each line of the output is read first,
 //! only to be overwritten.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod moves;
 pub mod portable;
 mod scan;
@@ -118,7 +120,11 @@ pub fn kernel(
     {
         x86::kernel(isa, op, dtype, mode)
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    {
+        aarch64::kernel(isa, op, dtype, mode)
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
         let _ = (isa, op, mode);
         None
@@ -140,7 +146,11 @@ pub fn widening(
     {
         x86::widening(isa, op, dtypes, mode)
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    {
+        aarch64::widening(isa, op, dtypes, mode)
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {
         let _ = (isa, op, mode);
         None

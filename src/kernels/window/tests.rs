@@ -4,7 +4,7 @@
 //! `cargo test --release --lib window -- --ignored` runs the long form.
 
 use super::{CHUNK, WINDOW};
-use crate::dtype::DType;
+use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Bool, CastFrom, Complex, Elem, F16};
 use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run};
 use crate::op::{Combine, Max, Min, Op, Prod, Sum};
@@ -454,7 +454,8 @@ fn check_widening<O: Combine<T>, X: Sample, T: Sample + CastFrom<X>>(
     for isa in instruction_sets() {
         let dtypes = [X::DTYPE, T::DTYPE];
         let Some(along) = kernels::widening(isa, op, dtypes, mode, Overflow::Wrap) else {
-            assert!(isa < Isa::Avx2 || isa == Isa::Neon, "{isa:?} has it");
+            let lacks = isa == Isa::Neon && T::DTYPE.kind() == Kind::Integer && op == Op::Prod;
+            assert!(isa < Isa::Avx2 || lacks, "{isa:?} has it");
             continue;
         };
         tried += 1;
