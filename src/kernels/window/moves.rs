@@ -187,8 +187,9 @@ impl<const BACKWARD: bool> Way<BACKWARD> {
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(64 * line)) }
             }
         }
+        // Elsewhere there is no such hint in the language.
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = (x, n);
+        let _ = (x, n, PREFETCH);
     }
 }
 
