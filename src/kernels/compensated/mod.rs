@@ -3,7 +3,7 @@
 //! # The idea
 //!
 //! A compensated sum is a chain of additions with the rounding error of each one added up beside it
-//! (T. O. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", 2005, call it Sum2). One
+//! (T. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", 2005, call it Sum2). One
 //! chain is slow, for each addition waits for the one before. So a line is cut into *stretches* of
 //! [`STRETCH`] elements, and a stretch is gone through twice:
 //!
@@ -25,11 +25,11 @@
 //! # The error
 //!
 //! Let S be the sum of the magnitudes before and up to an element of f64, and Q that of a stretch. Each
-//! of up to 64 additions of a chain has an error of at most 2^-53 S, added up in `l`, where the k-th
-//! rounding is at most 2^-53 * k * 2^-53 S; in all that is 2^11 * 2^-106 S = 2^-95 S, and the last
-//! addition, which is rounded to what is shown, half a place. In the same way a total is wrong by at
-//! most 2^-95 Q, which adds up to 2^-95 S over any number of stretches. What the carry loses is told in
-//! [`crate::compensate`]. All is far below the 2^-90 S that the contract allows.
+//! of up to 64 additions of a chain has an error of at most 2^-53 S, added up in `l`, which starts from
+//! 2^-48 S at most: the k-th rounding of `l` is at most 2^-53 (2^-48 + k 2^-53) S, and all together
+//! 2^-94 S. The last addition, which is rounded to what is shown, adds half a place. In the same way a
+//! total is wrong by at most 2^-95 Q, which adds up to 2^-95 S over any number of stretches. What the
+//! carry loses is told in [`crate::compensate`]. All is far below the 2^-90 S that the contract allows.
 //!
 //! # What makes an exception
 //!

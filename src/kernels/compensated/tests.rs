@@ -145,7 +145,8 @@ fn everywhere() -> impl Iterator<Item = Isa> {
 }
 
 /// Every way to call the kernels of a type gives the same bits.
-fn same_bits<T: Bits + std::fmt::Debug>(dtype: DType, make: impl Fn(&mut Random, usize) -> Vec<T>) {
+fn same_bits<T: Draw>() {
+    let (dtype, make) = (T::DTYPE, T::draw);
     let mut random = Random(dtype.size() as u64 + 40);
     let kernel_of = |isa| kernel(isa, Op::Sum, dtype).expect("sums have block kernels");
     let lengths = (1..150).chain([
@@ -210,39 +211,58 @@ fn same_bits<T: Bits + std::fmt::Debug>(dtype: DType, make: impl Fn(&mut Random,
     }
 }
 
-#[test]
-fn sums_of_f64_have_the_same_bits_however_they_are_called() {
-    same_bits::<f64>(DType::F64, |random, n| awkward(n, random, 1023, -1074));
+/// Numbers of any type from [`awkward`] ones.
+trait Draw: Bits + std::fmt::Debug {
+    const DTYPE: DType;
+    fn draw(random: &mut Random, n: usize) -> Vec<Self>;
+}
+
+impl Draw for f64 {
+    const DTYPE: DType = DType::F64;
+    fn draw(random: &mut Random, n: usize) -> Vec<f64> {
+        awkward(n, random, 1023, -1074)
+    }
+}
+
+impl Draw for f32 {
+    const DTYPE: DType = DType::F32;
+    fn draw(random: &mut Random, n: usize) -> Vec<f32> {
+        let x = awkward(n, random, 127, -149);
+        x.into_iter().map(|x| x as f32).collect()
+    }
+}
+
+/// Parts that have nothing to do with each other.
+fn draw_complex<F: Draw>(random: &mut Random, n: usize) -> Vec<Complex<F>> {
+    let (re, im) = (F::draw(random, n), F::draw(random, n));
+    let parts = re.into_iter().zip(im);
+    parts.map(|(re, im)| Complex { re, im }).collect()
+}
+
+impl Draw for Complex<f64> {
+    const DTYPE: DType = DType::C128;
+    fn draw(random: &mut Random, n: usize) -> Vec<Self> {
+        draw_complex(random, n)
+    }
+}
+
+impl Draw for Complex<f32> {
+    const DTYPE: DType = DType::C64;
+    fn draw(random: &mut Random, n: usize) -> Vec<Self> {
+        draw_complex(random, n)
+    }
 }
 
 #[test]
-fn sums_of_f32_have_the_same_bits_however_they_are_called() {
-    same_bits::<f32>(DType::F32, |random, n| {
-        let x = awkward(n, random, 127, -149);
-        x.into_iter().map(|x| x as f32).collect()
-    });
+fn sums_of_floats_have_the_same_bits_however_they_are_called() {
+    same_bits::<f64>();
+    same_bits::<f32>();
 }
 
 #[test]
 fn sums_of_complex_numbers_have_the_same_bits_however_they_are_called() {
-    same_bits::<Complex<f64>>(DType::C128, |random, n| {
-        let (re, im) = (
-            awkward(n, random, 1023, -1074),
-            awkward(n, random, 1023, -1074),
-        );
-        let parts = re.into_iter().zip(im);
-        parts.map(|(re, im)| Complex { re, im }).collect()
-    });
-    same_bits::<Complex<f32>>(DType::C64, |random, n| {
-        let (re, im) = (awkward(n, random, 127, -149), awkward(n, random, 127, -149));
-        let parts = re.into_iter().zip(im);
-        parts
-            .map(|(re, im)| Complex {
-                re: re as f32,
-                im: im as f32,
-            })
-            .collect()
-    });
+    same_bits::<Complex<f64>>();
+    same_bits::<Complex<f32>>();
 }
 
 #[test]
@@ -332,10 +352,10 @@ fn the_bound_holds_on_data_of_every_kind() {
     bound_holds(300_000, 997);
 }
 
-/// `cargo test --release -- --ignored long_lines`
+/// `cargo test --release --lib -- --ignored long_`
 #[test]
 #[ignore = "long: about a minute"]
-fn the_bound_holds_on_long_lines() {
+fn long_the_bound_holds_on_long_lines() {
     bound_holds(20_000_000, 99_991);
 }
 
@@ -365,10 +385,8 @@ fn losses_of_many_blocks_do_not_add_up() {
 }
 
 /// Scanning down columns gives the bits of scanning each of them along.
-fn same_bits_across<T: Bits + std::fmt::Debug>(
-    dtype: DType,
-    make: impl Fn(&mut Random, usize) -> Vec<T>,
-) {
+fn same_bits_across<T: Draw>() {
+    let (dtype, make) = (T::DTYPE, T::draw);
     let mut random = Random(dtype.size() as u64 + 50);
     let size = size_of::<T>();
     for (rows, len) in [
@@ -454,29 +472,10 @@ fn same_bits_across<T: Bits + std::fmt::Debug>(
 
 #[test]
 fn sums_down_columns_have_the_bits_of_sums_along() {
-    same_bits_across::<f64>(DType::F64, |random, n| awkward(n, random, 1023, -1074));
-    same_bits_across::<f32>(DType::F32, |random, n| {
-        let x = awkward(n, random, 127, -149);
-        x.into_iter().map(|x| x as f32).collect()
-    });
-    same_bits_across::<Complex<f64>>(DType::C128, |random, n| {
-        let (re, im) = (
-            awkward(n, random, 1023, -1074),
-            awkward(n, random, 1023, -1074),
-        );
-        let parts = re.into_iter().zip(im);
-        parts.map(|(re, im)| Complex { re, im }).collect()
-    });
-    same_bits_across::<Complex<f32>>(DType::C64, |random, n| {
-        let (re, im) = (awkward(n, random, 127, -149), awkward(n, random, 127, -149));
-        let parts = re.into_iter().zip(im);
-        parts
-            .map(|(re, im)| Complex {
-                re: re as f32,
-                im: im as f32,
-            })
-            .collect()
-    });
+    same_bits_across::<f64>();
+    same_bits_across::<f32>();
+    same_bits_across::<Complex<f64>>();
+    same_bits_across::<Complex<f32>>();
 }
 
 #[test]
