@@ -350,6 +350,13 @@ unsafe fn chained<M: Method>(
         _ => offset,
     };
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
+    // A piece of a longer line is short, and begins where the sum has long left the small binades.
+    if started.is_some() && n > i && M::ready(sum) {
+        // SAFETY: the groups lie within the line.
+        let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
+        sum = carry;
+        i += done * M::GROUP;
+    }
 
     let block = M::BLOCKS[0];
     let mut run = 1;
