@@ -275,13 +275,14 @@ fn plain_stretch<T: Parted<P>, const P: usize>(
 /// What is left of a line, or an instruction set's own way to scan some of it.
 ///
 /// `x` and `out` hold `n` elements, at most [`PIECE`], and are the same or do not meet. Returns the state
-/// after them.
+/// after them. The last argument is whether to ask for the piece after this one, because no cache has it.
 type Piece<T, const P: usize> = unsafe fn(
     x: *const T,
     out: *mut T,
     n: usize,
     before: Option<State<T, P>>,
     exclusive: bool,
+    ahead: bool,
 ) -> State<T, P>;
 
 /// Scans some elements stretch by stretch.
@@ -294,6 +295,7 @@ unsafe fn stretches<T: Parted<P>, const P: usize>(
     n: usize,
     mut state: Option<State<T, P>>,
     exclusive: bool,
+    _ahead: bool,
 ) -> State<T, P> {
     let mut elements = [Stretched::<T, P>::IDENTITY; STRETCH];
     let mut results = elements;
@@ -334,7 +336,14 @@ unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, piece: Piece<T, P>) {
             let mut state = block.started.then(|| slot.read());
             for at in (0..block.len).step_by(PIECE) {
                 let n = PIECE.min(block.len - at);
-                state = Some(piece(x.add(at), out.add(at), n, state, block.exclusive));
+                state = Some(piece(
+                    x.add(at),
+                    out.add(at),
+                    n,
+                    state,
+                    block.exclusive,
+                    block.stream,
+                ));
             }
             if let Some(state) = state {
                 slot.write(state);

@@ -116,9 +116,23 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
         }
     }
 
+    /// Asks for a share of the piece after the one at `piece`, as large as a block of two squares: that of
+    /// the block at a column of a pair.
+    #[inline(always)]
+    fn ask<const HINT: i32>(piece: *const i8, pair: usize, column: usize) {
+        const LINE: usize = 64;
+        let share = (pair * STRETCH + column) * 2 * Self::ROWS;
+        let next = piece.wrapping_add((PIECE + share) * size_of::<T>());
+        for line in 0..N {
+            // SAFETY: a hint, which may be any address.
+            unsafe { _mm_prefetch::<HINT>(next.wrapping_add(line * LINE)) }
+        }
+    }
+
     /// Scans pairs of squares, at most [`PIECE`] elements, if there is no exception; otherwise returns
     /// none, with all elements in the room and anything in the results' places. Elements after the first
-    /// `n` are -0.0.
+    /// `n` are -0.0. With `ahead` the elements behind these, and their places, are asked for meanwhile: a
+    /// processor does not see what comes next where several stretches are read side by side.
     ///
     /// # Safety
     /// Each pair has its elements in `x` and their places in `out`, the same or apart; the processor has
@@ -129,6 +143,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
         n: usize,
         before: Option<State<T, P>>,
         exclusive: bool,
+        ahead: bool,
         room: &mut Room,
     ) -> Option<State<T, P>> {
         let state = before.unwrap_or(State::nothing());
@@ -148,6 +163,9 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                 // -0.0 is what adds nothing.
                 let mut chains = [T::Real::start(negative, none); K];
                 for column in (0..STRETCH).step_by(N) {
+                    if ahead {
+                        Self::ask::<_MM_HINT_T0>(pairs[0].x.cast(), i, column);
+                    }
                     let room = room.add((i * STRETCH + column) * K);
                     Self::totals(pair.x.add(column), room, &mut chains);
                 }
@@ -195,6 +213,9 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                 }
                 let mut last = [_mm256_setzero_si256(); 2];
                 for column in (0..STRETCH).step_by(N) {
+                    if ahead {
+                        Self::ask::<_MM_HINT_ET0>(pairs[0].out.cast_const().cast(), i, column);
+                    }
                     let room = room.add((i * STRETCH + column) * K);
                     Self::results(
                         pair.out.add(column),
@@ -252,6 +273,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
         n: usize,
         state: Option<State<T, P>>,
         exclusive: bool,
+        ahead: bool,
     ) -> State<T, P> {
         let rest = n % Self::ELEMENTS;
         let done = n - rest;
@@ -285,16 +307,23 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
                 });
             }
             if pairs.is_empty() {
-                return stretches(x, out, n, state, exclusive);
+                return stretches(x, out, n, state, exclusive, false);
             }
             let mut room = Room(MaybeUninit::uninit());
-            let Some(state) = Self::scan(&pairs, len, state, exclusive, &mut room) else {
+            let Some(state) = Self::scan(
+                &pairs,
+                len,
+                state,
+                exclusive,
+                ahead && len == PIECE,
+                &mut room,
+            ) else {
                 let mut elements = Self::elements(pairs.len(), &room);
                 if !apart {
                     let end = elements[done..].as_mut_ptr().cast::<u8>();
                     end.copy_from_nonoverlapping(x.add(done).cast(), bytes);
                 }
-                return stretches(elements.as_ptr(), out, n, state, exclusive);
+                return stretches(elements.as_ptr(), out, n, state, exclusive, false);
             };
             let (x, out) = (x.add(done), out.add(done));
             if apart {
@@ -304,7 +333,7 @@ impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usiz
             }
             match rest {
                 0 => state,
-                _ => stretches(x, out, rest, Some(state), exclusive),
+                _ => stretches(x, out, rest, Some(state), exclusive, false),
             }
         }
     }
