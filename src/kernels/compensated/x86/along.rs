@@ -16,7 +16,7 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 /// Elements at the end of a line up to which they are done stretch by stretch; more are copied to a
-/// pair of squares of their own. Zen 4, f64: 96 elements take as long either way.
+/// pair of squares of their own. An estimate from the times of both ways; not swept.
 const ALONE: usize = 96;
 /// Where two squares side by side lie: together enough independent chains to keep the units busy.
 #[derive(Clone, Copy)]
