@@ -55,6 +55,8 @@
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod bytes;
 mod moves;
 pub mod portable;
 mod scan;

@@ -8,7 +8,7 @@ use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Bool, CastFrom, Complex, Elem, F16};
 use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run};
 use crate::op::{Combine, Max, Min, Op, Prod, Sum};
-use crate::simd::{Isa, cache};
+use crate::simd::Isa;
 
 /// Bytes by which elements may be off their alignment.
 const SLACK: usize = 64;
@@ -225,6 +225,8 @@ struct Call {
     piece: usize,
     /// Whether the elements lie from higher to lower addresses.
     backward: bool,
+    /// Whether results are to go past the caches.
+    stream: bool,
 }
 
 /// Runs a kernel on a line and returns results and accumulator.
@@ -267,7 +269,7 @@ fn run<X: Copy, T: Copy>(
                 started,
                 exclusive: call.exclusive,
                 backward: call.backward,
-                stream: x.len() > 1 << 20,
+                stream: call.stream,
             });
         }
         started = true;
@@ -349,6 +351,7 @@ fn compare<O: Combine<T>, T: Sample>(
                     offset,
                     piece,
                     backward: backward.is_some(),
+                    stream: random.below(3) == 0,
                 };
                 let along = backward.unwrap_or(kernel.along);
                 let (shown, total) = run(along, x, start, O::IDENTITY, call);
@@ -475,6 +478,7 @@ fn check_widening<O: Combine<T>, X: Sample, T: Sample + CastFrom<X>>(
                         offset: random.below(SLACK / 2),
                         piece,
                         backward: false,
+                        stream: random.below(3) == 0,
                     };
                     let (shown, total) = run(along, &x, start, O::IDENTITY, call);
                     let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
@@ -504,44 +508,6 @@ fn converting_while_reading_gives_the_results_of_converting_first() {
     check_all_widening! { &lengths, Mode::Reassociate, grouping;
         Sum f64: F16 | Bf16 | f32;
         Prod f64: F16 | Bf16 | f32;
-    }
-}
-
-#[test]
-fn streamed_results_are_the_same() {
-    // More than the last-level cache holds, at every place in 64 bytes that an output may have.
-    let n = cache::streaming_threshold() / 16 + 1000;
-    let mut random = Random(7);
-    let x: Vec<f64> = (0..n).map(|_| f64::sample(1, &mut random)).collect();
-    let whole: Vec<u64> = x.iter().map(|x| x.to_bits()).collect();
-    let sums = successive::<Sum, u64>(&whole, None);
-    let floats = grouping::<Sum, f64>(&x, None);
-    for isa in instruction_sets() {
-        let kernel = |op, dtype, mode| {
-            kernels::kernel(isa, op, dtype, mode, Overflow::Wrap).expect("there is a kernel")
-        };
-        let exact = kernel(Op::Sum, DType::U64, Mode::Sequential);
-        let grouped = kernel(Op::Sum, DType::F64, Mode::Reassociate);
-        for offset in [0, 12, 24] {
-            let call = Call {
-                exclusive: false,
-                in_place: false,
-                offset,
-                piece: 0,
-                backward: false,
-            };
-            let (shown, total) = run(exact.along, &whole, None, 0, call);
-            assert!(
-                shown == sums && sums.last() == Some(&total),
-                "{isa:?} {offset}"
-            );
-            let (shown, total) = run(grouped.along, &x, None::<f64>, 0.0, call);
-            let same = shown
-                .iter()
-                .zip(&floats)
-                .all(|(a, b)| a.to_bits() == b.to_bits());
-            assert!(same && floats.last() == Some(&total), "{isa:?} {offset}");
-        }
     }
 }
 

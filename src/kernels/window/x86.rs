@@ -1,5 +1,6 @@
 //! The kernels of x86-64: which operation on which type is scanned on which lanes.
 
+use super::bytes::ByteSums;
 use super::scan::{Exact, Grouped, Scan, Spec};
 use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
@@ -251,18 +252,36 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
 }
 
 macro_rules! widen_integers {
-    ($r:ident, $o:ident, $x:expr) => {
+    ($r:ident, $o:ident, $x:expr, else $bytes:expr) => {
         match $x {
-            DType::I8 => Some(exact_scan::<Scan<$r, $o, i8, u64, u64>, { group::<$r>() }>()),
-            DType::U8 => Some(exact_scan::<Scan<$r, $o, u8, u64, u64>, { group::<$r>() }>()),
             DType::I16 => Some(exact_scan::<Scan<$r, $o, i16, u64, u64>, { group::<$r>() }>()),
             DType::U16 => Some(exact_scan::<Scan<$r, $o, u16, u64, u64>, { group::<$r>() }>()),
             DType::I32 => Some(exact_scan::<Scan<$r, $o, i32, u64, u64>, { group::<$r>() }>()),
             DType::U32 => Some(exact_scan::<Scan<$r, $o, u32, u64, u64>, { group::<$r>() }>()),
-            DType::Bool => Some(exact_scan::<Scan<$r, $o, Bool, u64, u64>, { group::<$r>() }>()),
-            _ => None,
+            _ => $bytes,
         }
     };
+}
+
+/// Sums of bytes in 64 bits.
+fn byte_sums(x: DType) -> Option<Run> {
+    match x {
+        DType::I8 => Some(Avx2::enter::<_, ByteSums<i8>>),
+        DType::U8 => Some(Avx2::enter::<_, ByteSums<u8>>),
+        DType::Bool => Some(Avx2::enter::<_, ByteSums<Bool>>),
+        _ => None,
+    }
+}
+
+/// Products of bytes in 64 bits.
+fn byte_products(x: DType) -> Option<Run> {
+    const G: usize = group::<Avx2>();
+    match x {
+        DType::I8 => Some(exact_scan::<Scan<Avx2, Prod, i8, u64, u64>, G>()),
+        DType::U8 => Some(exact_scan::<Scan<Avx2, Prod, u8, u64, u64>, G>()),
+        DType::Bool => Some(exact_scan::<Scan<Avx2, Prod, Bool, u64, u64>, G>()),
+        _ => None,
+    }
 }
 
 macro_rules! widen_floats {
@@ -295,8 +314,12 @@ pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<Run>
         return None;
     }
     match (op, dtype) {
-        (Op::Sum, DType::I64 | DType::U64) => widen_integers!(Avx2, Sum, x),
-        (Op::Prod, DType::I64 | DType::U64) => widen_integers!(Avx2, Prod, x),
+        (Op::Sum, DType::I64 | DType::U64) => {
+            widen_integers!(Avx2, Sum, x, else byte_sums(x))
+        }
+        (Op::Prod, DType::I64 | DType::U64) => {
+            widen_integers!(Avx2, Prod, x, else byte_products(x))
+        }
         (Op::Sum, DType::F64) if regrouped => widen_floats!(Avx2, Sum, x),
         (Op::Prod, DType::F64) if regrouped => widen_floats!(Avx2, Prod, x),
         _ => None,
