@@ -29,7 +29,7 @@ impl<S: Spec, F: Family + 'static> Family for ExactOf<S, F> {
 
 /// The exact scan.
 const fn exact_scan<S: Spec>() -> Run {
-    <S::R as Registers>::enter::<_, Exact<S, GROUP, false>>
+    <S::R as Registers>::enter::<_, Exact<S, 1, GROUP, false>>
 }
 
 /// The kernels of the family `F` with grouped scans along, a window being `U` registers.

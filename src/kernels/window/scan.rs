@@ -271,10 +271,14 @@ trait Line<S: Spec, const B: bool> {
     ) -> S::M;
 }
 
-/// Operations for which every grouping gives the same bits, in groups of `G` registers; backward if `B`.
-pub struct Exact<S, const G: usize, const B: bool>(PhantomData<S>);
+/// Operations for which every grouping gives the same bits; `U` registers hold a window, and `G` a group;
+/// backward if `B`.
+///
+/// A result waits for the one a window before. With a window of one register that is one operation a
+/// register, which only additions are quick enough for; with two, two chains go side by side.
+pub struct Exact<S, const U: usize, const G: usize, const B: bool>(PhantomData<S>);
 
-impl<S: Spec, const G: usize, const B: bool> Task<Block> for Exact<S, G, B> {
+impl<S: Spec, const U: usize, const G: usize, const B: bool> Task<Block> for Exact<S, U, G, B> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
         // SAFETY: this function's.
@@ -282,7 +286,7 @@ impl<S: Spec, const G: usize, const B: bool> Task<Block> for Exact<S, G, B> {
     }
 }
 
-impl<S: Spec, const G: usize, const B: bool> Line<S, B> for Exact<S, G, B> {
+impl<S: Spec, const U: usize, const G: usize, const B: bool> Line<S, B> for Exact<S, U, G, B> {
     #[inline(always)]
     unsafe fn scan(
         mut x: *const S::X,
@@ -307,7 +311,7 @@ impl<S: Spec, const G: usize, const B: bool> Line<S, B> for Exact<S, G, B> {
             }
             match started {
                 Some(acc) if n == 0 => acc,
-                _ => exact::<S, G, B>(x, out, n, started, way),
+                _ => exact::<S, U, G, B>(x, out, n, started, way),
             }
         }
     }
@@ -316,7 +320,7 @@ impl<S: Spec, const G: usize, const B: bool> Line<S, B> for Exact<S, G, B> {
 /// # Safety
 /// As [`Line::scan`].
 #[inline(always)]
-unsafe fn exact<S: Spec, const G: usize, const B: bool>(
+unsafe fn exact<S: Spec, const U: usize, const G: usize, const B: bool>(
     x: *const S::X,
     out: *mut S::M,
     n: usize,
@@ -325,15 +329,16 @@ unsafe fn exact<S: Spec, const G: usize, const B: bool>(
 ) -> S::M {
     // SAFETY: every piece is within the n elements, and is read before its place is written.
     unsafe {
+        let window = U * S::LANES;
         let identity = <S::O as Combine<S::T>>::IDENTITY;
         let start = started.map_or(identity, S::T::cast_from);
-        let mut past = Past::<S, 1, B>::new(identity);
-        let mut result = S::R::splat(start);
+        let mut past = Past::<S, U, B>::new(identity);
+        let mut results = [S::R::splat(start); U];
         let mut sound = !started.is_some_and(|acc| acc.is_nan());
         let (mut x, mut out, mut left) = (x, out, n);
         while sound && left >= G * S::LANES {
             (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
-            let (elements, earlier) = way.load_group::<S, G>(x, past.0[0][0]);
+            let (elements, earlier) = way.load_group::<S, G>(x, past.0[0][U - 1]);
             let mut exceptions = 0;
             for k in 0..G / 2 {
                 exceptions |= S::R::exceptions(elements[2 * k], elements[2 * k + 1]);
@@ -345,11 +350,11 @@ unsafe fn exact<S: Spec, const G: usize, const B: bool>(
             if way.streaming {
                 way.prefetch(x, G * S::LANES);
             }
-            let before = result;
-            let mut shown = past.windows::<G, false>(elements, Some(earlier), S::LANES);
+            let before = results[U - 1];
+            let mut shown = past.windows::<G, false>(elements, Some(earlier), window);
             for k in 0..G {
-                result = S::R::apply(result, shown[k]);
-                shown[k] = result;
+                shown[k] = S::R::apply(results[k % U], shown[k]);
+                results[k % U] = shown[k];
             }
             if way.exclusive {
                 shown = held_back::<S, G, B>(before, shown);
@@ -358,28 +363,30 @@ unsafe fn exact<S: Spec, const G: usize, const B: bool>(
             (x, out) = (way.on(x, G * S::LANES), way.on_mut(out, G * S::LANES));
             left -= G * S::LANES;
         }
-        let mut last = S::LANES - 1;
-        while sound && (left >= S::LANES || (S::R::MASKS && !B && left > TAIL)) {
-            let len = S::LANES.min(left);
-            let elements = way.load_some::<S, 1>(x, len);
-            if S::R::exceptions(elements[0], elements[0]) != 0 {
+        let mut last = window - 1;
+        while sound && (left >= window || (S::R::MASKS && !B && left > TAIL)) {
+            let len = window.min(left);
+            let elements = way.load_some::<S, U>(x, len);
+            if S::R::exceptions(elements[0], elements[U - 1]) != 0 {
                 sound = false;
                 break;
             }
-            let before = result;
-            let sums = past.windows::<1, false>(elements, None, S::LANES);
-            result = S::R::apply(result, sums[0]);
-            let mut shown = [result];
-            if way.exclusive {
-                shown = held_back::<S, 1, B>(before, shown);
+            let before = results[U - 1];
+            let mut shown = past.windows::<U, false>(elements, None, window);
+            for u in 0..U {
+                shown[u] = S::R::apply(results[u], shown[u]);
+                results[u] = shown[u];
             }
-            way.store_some::<S, 1>(out, shown, len);
+            if way.exclusive {
+                shown = held_back::<S, U, B>(before, shown);
+            }
+            way.store_some::<S, U>(out, shown, len);
             (x, out) = (way.on(x, len), way.on_mut(out, len));
             left -= len;
             last = len - 1;
         }
         let acc = if left < n {
-            Some(lane::<S, 1, B>([result], last))
+            Some(lane::<S, U, B>(results, last))
         } else {
             started
         };
