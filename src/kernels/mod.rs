@@ -249,6 +249,7 @@ trait Family {
 /// The kernels that are written for every accumulator that is an element.
 const fn elementary<A: Accumulate<Acc = <A as Accumulate>::T>>() -> Kernel {
     Kernel {
+        across: across::run_elementary::<A>,
         carries: const { &Carries::of::<A>(None) },
         ..generic::<A>()
     }
