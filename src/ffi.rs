@@ -300,14 +300,8 @@ pub unsafe extern "C" fn cum_combine(
             return Err(Error::Options(sentence));
         }
         let _environment = environment::Guard::new();
-        for i in 0..n {
-            let at = i * kernel.carry_size;
-            // SAFETY: each buffer holds n carries; a carry is read before its place is written.
-            unsafe {
-                let (first, second) = (first.cast::<u8>().add(at), second.cast::<u8>().add(at));
-                (kernel.merge)(first, second, out.cast::<u8>().add(at));
-            }
-        }
+        // SAFETY: each buffer holds n carries, and two are the same or do not meet.
+        unsafe { kernel.merge(first.cast(), second.cast(), out.cast(), n) }
         Ok(())
     })
 }

@@ -191,7 +191,10 @@ unsafe fn import(plan: &Plan, place: &Place, acc: *mut u8) {
             let line = place.line + j * plan.line.line;
             // SAFETY: 4 of the plan: a carry a line, or stride 0.
             unsafe {
-                (plan.kernel.import)(carry.add(line * stride), acc.add(j * plan.kernel.acc_size))
+                (plan.kernel.carries.import)(
+                    carry.add(line * stride),
+                    acc.add(j * plan.kernel.acc_size),
+                )
             }
         }
     }
@@ -208,7 +211,7 @@ unsafe fn export(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
             let line = place.line + j * plan.line.line;
             // SAFETY: 4 of the plan: a carry a line.
             unsafe {
-                (plan.kernel.export)(
+                (plan.kernel.carries.export)(
                     acc.add(j * plan.kernel.acc_size),
                     started,
                     carry.add(line * plan.kernel.carry_size),
@@ -231,7 +234,7 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             let at = first.wrapping_offset(place.out + j as isize * plan.line.out);
             // SAFETY: 1 of the plan; a u128 holds the largest element.
             unsafe {
-                (plan.kernel.show)(acc.add(j * plan.kernel.acc_size), started, value);
+                (plan.kernel.carries.show)(acc.add(j * plan.kernel.acc_size), started, value);
                 match plan.store {
                     Some(store) => store(value, at, 1),
                     None => at.copy_from_nonoverlapping(value, plan.dtypes[2].size()),

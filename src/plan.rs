@@ -401,7 +401,7 @@ fn sort_and_merge(dims: &mut ArrayVec<Dim, MAX_NDIM>) {
         return;
     }
     // In place: a plan has room for many dimensions, and most have one or two.
-    dims.sort_by_key(|dim| (dim.out.unsigned_abs(), dim.x.unsigned_abs()));
+    view::sort_by_key(dims, |dim| (dim.out.unsigned_abs(), dim.x.unsigned_abs()));
     let mut kept = 0usize;
     for i in 0..dims.len() {
         let dim = dims[i];

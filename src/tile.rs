@@ -190,14 +190,115 @@ pub unsafe fn replace_nan<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: T)
 /// The functions of this file compiled for AVX2.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{Block, CastFrom, Elem};
+    use super::{Block, CastFrom, Complex, DType, Elem, Rewrite};
     use crate::simd::square;
+    use std::mem::MaybeUninit;
+
+    /// A type with its code.
+    pub trait Coded: Elem {
+        const DTYPE: DType;
+    }
+
+    macro_rules! coded {
+        ($($dtype:ident $t:ty;)*) => { $(
+            impl Coded for $t {
+                const DTYPE: DType = DType::$dtype;
+            }
+        )* };
+    }
+    coded! {
+        I8 i8; I16 i16; I32 i32; I64 i64; U8 u8; U16 u16; U32 u32; U64 u64;
+        F16 crate::elem::F16; Bf16 crate::elem::Bf16; F32 f32; F64 f64;
+        C64 Complex<f32>; C128 Complex<f64>; Bool crate::elem::Bool;
+    }
+
+    /// The type by way of which elements of one type become those of another, where that gives the same
+    /// bits: that saves more than half of the code for conversions. Where a 16-bit float is one of the two, the
+    /// way is the one that its conversions go anyway.
+    const fn way(from: DType, to: DType) -> Option<DType> {
+        use DType::{Bf16, Bool, C64, C128, F16, F32, F64, I8, I16, U8, U16};
+        match (from, to) {
+            (Bool, Bool | U8 | I8) | (_, F32) | (F32, C64) | (F64, C128) => None,
+            (Bool, _) => Some(U8),
+            (F16 | Bf16, _) | (_, C64) => Some(F32),
+            (_, C128) => Some(F64),
+            (I8 | U8 | I16 | U16, F16 | Bf16) => Some(F32),
+            _ => None,
+        }
+    }
 
     /// As [`super::cast`].
+    pub unsafe fn cast<S, D>(src: *const u8, dst: *mut u8, n: usize)
+    where
+        S: Coded,
+        D: Coded + CastFrom<S> + CastFrom<u8> + CastFrom<f32> + CastFrom<f64>,
+        u8: CastFrom<S>,
+        f32: CastFrom<S>,
+        f64: CastFrom<S>,
+    {
+        // SAFETY: as for this function.
+        unsafe {
+            match const { way(S::DTYPE, D::DTYPE) } {
+                None => directly::<S, D>(src, dst, n),
+                Some(DType::U8) => in_two::<S, u8, D>(cast::<S, u8>, cast::<u8, D>, src, dst, n),
+                Some(DType::F32) => {
+                    in_two::<S, f32, D>(cast::<S, f32>, cast::<f32, D>, src, dst, n)
+                }
+                Some(_) => in_two::<S, f64, D>(cast::<S, f64>, cast::<f64, D>, src, dst, n),
+            }
+        }
+    }
+
+    /// [`cast`] in one step.
     #[target_feature(enable = "avx2,f16c,bmi2")]
-    pub unsafe fn cast<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+    unsafe fn directly<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
         // SAFETY: as for this function.
         unsafe { super::map(src, dst, n, |x: S| D::cast_from(x)) }
+    }
+
+    /// [`cast`] in two, by way of elements of type `M`.
+    #[inline(always)]
+    unsafe fn in_two<S, M, D>(
+        first: Rewrite,
+        second: Rewrite,
+        src: *const u8,
+        dst: *mut u8,
+        n: usize,
+    ) {
+        // SAFETY: as for `cast`.
+        unsafe {
+            in_steps(
+                [first, second],
+                [size_of::<S>(), size_of::<M>(), size_of::<D>()],
+                src,
+                dst,
+                n,
+            )
+        }
+    }
+
+    /// The same for all types, given their sizes.
+    #[inline(never)]
+    unsafe fn in_steps(
+        steps: [Rewrite; 2],
+        sizes: [usize; 3],
+        src: *const u8,
+        dst: *mut u8,
+        n: usize,
+    ) {
+        let mut room = [MaybeUninit::<u64>::uninit(); 256];
+        let most = size_of_val(&room) / sizes[1];
+        let room = room.as_mut_ptr().cast::<u8>();
+        let mut i = 0;
+        while i < n {
+            let len = most.min(n - i);
+            // SAFETY: as for `cast`; the room holds as many elements.
+            unsafe {
+                steps[0](src.add(i * sizes[0]), room, len);
+                steps[1](room, dst.add(i * sizes[2]), len);
+            }
+            i += len;
+        }
     }
 
     /// As [`super::put_back`].

@@ -103,6 +103,19 @@ pub fn byte_range(
     Range::new(first, total).ok_or(span)
 }
 
+/// Sorts a few items, leaving those with equal keys in their order: the library's own sort would be more code
+/// than all else that is done with dimensions.
+pub fn sort_by_key<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+    for end in 1..items.len() {
+        for i in (1..=end).rev() {
+            if key(&items[i - 1]) <= key(&items[i]) {
+                break;
+            }
+            items.swap(i - 1, i);
+        }
+    }
+}
+
 /// Checks that strides nest: sorted by magnitude, each is at least the byte span of the smaller ones
 /// together. Then no two elements meet.
 #[inline]
@@ -116,7 +129,7 @@ pub fn check_nesting(size: usize, dims: &[Extent]) -> Result<(), Error> {
             sorted.push((stride.unsigned_abs(), extent, dim, stride));
         }
     }
-    sorted.sort_unstable();
+    sort_by_key(&mut sorted, |&dim| dim);
     let mut span = size as u64;
     for &(magnitude, extent, dim, stride) in &sorted {
         if magnitude < span {

@@ -105,18 +105,81 @@ pub struct Kernel {
     pub acc_size: usize,
     /// Bytes of a caller's carry.
     pub carry_size: usize,
+    /// What is done with carries.
+    pub carries: &'static Carries,
+    /// Replaces NaN by the identity, in types that have one.
+    pub scrub: Option<Rewrite>,
+    /// Finds the first overflow, in the integer types.
+    pub check: Option<Check>,
+}
+
+/// What is done with the carries of an accumulator, the same for all kernels that have it.
+pub struct Carries {
     /// Reads a carry (unaligned) into an accumulator.
     pub import: unsafe fn(*const u8, *mut u8),
     /// Writes an accumulator as a carry (unaligned); the identity if nothing has started.
     pub export: unsafe fn(*const u8, bool, *mut u8),
     /// Writes what stands before the first element; the identity if nothing has started.
     pub show: unsafe fn(*const u8, bool, *mut u8),
-    /// Combines two carries (unaligned).
-    pub merge: unsafe fn(*const u8, *const u8, *mut u8),
-    /// Replaces NaN by the identity, in types that have one.
-    pub scrub: Option<Rewrite>,
-    /// Finds the first overflow, in the integer types.
-    pub check: Option<Check>,
+    /// Combines two carries (unaligned); `None` if an accumulator is an element, and two of them are combined
+    /// like an accumulator and an element.
+    merge: Option<Merge>,
+}
+
+/// Combines two carries, both unaligned, to a third.
+///
+/// # Safety
+/// They are readable and writable.
+type Merge = unsafe fn(*const u8, *const u8, *mut u8);
+
+impl Carries {
+    const fn of<A: Accumulate>(merge: Option<Merge>) -> Carries {
+        Carries {
+            import: import::<A>,
+            export: export::<A>,
+            show: show::<A>,
+            merge,
+        }
+    }
+}
+
+impl Kernel {
+    /// Combines `n` carries with as many others (unaligned).
+    ///
+    /// # Safety
+    /// Each is readable, and those of `out` writable; two of the buffers are the same or do not meet.
+    pub unsafe fn merge(&self, first: *const u8, second: *const u8, out: *mut u8, n: usize) {
+        for at in (0..n).map(|i| i * self.carry_size) {
+            // SAFETY: this function's; a carry is read before its place is written. The two have room for an
+            // accumulator each.
+            unsafe {
+                let (first, second, out) = (first.add(at), second.add(at), out.add(at));
+                if let Some(merge) = self.carries.merge {
+                    merge(first, second, out);
+                    continue;
+                }
+                let mut acc = [0u128; LARGEST_ACCUMULATOR / 16];
+                let mut x = acc;
+                let (acc, x) = (acc.as_mut_ptr().cast(), x.as_mut_ptr().cast());
+                (self.carries.import)(first, acc);
+                (self.carries.import)(second, x);
+                (self.across)(&Block {
+                    x,
+                    x_pitch: 0,
+                    out: x,
+                    out_pitch: 0,
+                    len: 1,
+                    rows: 1,
+                    acc,
+                    started: true,
+                    exclusive: false,
+                    backward: false,
+                    stream: false,
+                });
+                (self.carries.export)(acc, true, out);
+            }
+        }
+    }
 }
 
 /// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
@@ -183,6 +246,15 @@ trait Family {
     const KERNEL: Kernel;
 }
 
+/// The kernels that are written for every accumulator that is an element.
+const fn elementary<A: Accumulate<Acc = <A as Accumulate>::T>>() -> Kernel {
+    Kernel {
+        across: across::run_elementary::<A>,
+        carries: const { &Carries::of::<A>(None) },
+        ..generic::<A>()
+    }
+}
+
 /// The kernels that are written for every accumulator.
 pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
@@ -193,21 +265,18 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         grid: 1,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
-        import: import::<A>,
-        export: export::<A>,
-        show: show::<A>,
-        merge: merge::<A>,
+        carries: const { &Carries::of::<A>(Some(merge::<A>)) },
         scrub: scrub_of::<A::T>(scrub::<A>),
         check: None,
     }
 }
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
-    const KERNEL: Kernel = generic::<Self>();
+    const KERNEL: Kernel = elementary::<Self>();
 }
 
 impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
-    const KERNEL: Kernel = generic::<Self>();
+    const KERNEL: Kernel = elementary::<Self>();
 }
 
 impl<A: Family + Accumulate> Family for Errorless<A>
@@ -217,9 +286,7 @@ where
     // The scans are those of the plain family; only what callers hold differs.
     const KERNEL: Kernel = Kernel {
         carry_size: size_of::<<Self as Accumulate>::Carry>(),
-        import: import::<Self>,
-        export: export::<Self>,
-        merge: merge::<Self>,
+        carries: const { &Carries::of::<Self>(None) },
         ..A::KERNEL
     };
 }
@@ -244,9 +311,7 @@ where
 {
     const KERNEL: Kernel = Kernel {
         carry_size: size_of::<<Errorless<Plain<O, T>> as Accumulate>::Carry>(),
-        import: import::<Errorless<Plain<O, T>>>,
-        export: export::<Errorless<Plain<O, T>>>,
-        merge: merge::<Errorless<Plain<O, T>>>,
+        carries: const { &Carries::of::<Errorless<Plain<O, T>>>(None) },
         ..Checked::<Plain<O, T>>::KERNEL
     };
 }

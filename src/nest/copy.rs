@@ -4,7 +4,7 @@ use crate::plan::{Dim, Plan};
 use crate::simd::Isa;
 use crate::status::Error;
 use crate::tile;
-use crate::view::MAX_NDIM;
+use crate::view::{self, MAX_NDIM};
 use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
 
@@ -64,7 +64,7 @@ pub unsafe fn with_copy<R>(
         .chain(&mut outer)
         .filter(|dim| dim.extent > 1 && dim.x != 0)
         .collect();
-    dims.sort_by_key(|dim| dim.x.unsigned_abs());
+    view::sort_by_key(&mut dims, |dim| dim.x.unsigned_abs());
     let mut moves: ArrayVec<(usize, isize, isize), MAX_NDIM> = ArrayVec::new();
     let mut bytes = size;
     for dim in dims {

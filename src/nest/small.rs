@@ -47,7 +47,7 @@ pub unsafe fn run_small(small: &Small) {
     unsafe {
         if let Some((carry, stride)) = small.carry_in {
             for line in 0..lines {
-                (kernel.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
+                (kernel.carries.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
             }
         }
         let block = Block {
@@ -91,7 +91,7 @@ pub unsafe fn run_small(small: &Small) {
         if let Some(carry) = small.carry_out {
             for line in 0..lines {
                 let acc = acc.add(line * kernel.acc_size);
-                (kernel.export)(acc, true, carry.add(line * kernel.carry_size));
+                (kernel.carries.export)(acc, true, carry.add(line * kernel.carry_size));
             }
         }
     }

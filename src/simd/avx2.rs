@@ -29,14 +29,9 @@ pub trait Lanewise: Accumulate<Acc = <Self as Accumulate>::T> {
     /// The processor has AVX2 and F16C.
     unsafe fn step_lanes(acc: __m256i, x: __m256i) -> __m256i;
 
-    /// The accumulators after the first elements.
-    ///
-    /// # Safety
-    /// As [`Lanewise::step_lanes`].
-    #[inline(always)]
-    unsafe fn first_lanes(x: __m256i) -> __m256i {
-        x
-    }
+    /// The largest value of an accumulator's bytes: an element becomes the first accumulator of a line
+    /// once none of its bytes is larger.
+    const LARGEST_BYTE: u8 = u8::MAX;
 }
 
 macro_rules! lanewise {
@@ -122,15 +117,11 @@ macro_rules! bools {
     ($($op:ty, $neutral:expr, $combine:ident;)*) => { $(
         impl Lanewise for Plain<$op, Bool> {
             const NEUTRAL: Option<Bool> = Some(Bool::new($neutral));
+            const LARGEST_BYTE: u8 = 1;
             #[inline(always)]
             unsafe fn step_lanes(a: __m256i, x: __m256i) -> __m256i {
                 // SAFETY: intrinsics on values.
-                unsafe { $combine(a, Self::first_lanes(x)) }
-            }
-            #[inline(always)]
-            unsafe fn first_lanes(x: __m256i) -> __m256i {
-                // SAFETY: intrinsics on values.
-                unsafe { _mm256_min_epu8(x, _mm256_set1_epi8(1)) }
+                unsafe { $combine(a, _mm256_min_epu8(x, _mm256_set1_epi8(1))) }
             }
         }
     )* };

@@ -43,7 +43,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
             false => output.as_mut_ptr().add(call.shift),
         };
         if let Some(carry) = carry {
-            (kernel.import)(carry.as_ptr(), acc);
+            (kernel.carries.import)(carry.as_ptr(), acc);
         }
         let piece = if call.piece == 0 { x.len() } else { call.piece };
         let mut at = 0;
@@ -65,7 +65,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
             started = true;
             at += len;
         }
-        (kernel.export)(acc, started, carry_out.as_mut_ptr());
+        (kernel.carries.export)(acc, started, carry_out.as_mut_ptr());
         std::ptr::copy_nonoverlapping(to, results.as_mut_ptr().cast(), bytes);
     }
     if !call.in_place {
@@ -177,10 +177,10 @@ fn same_bits<T: Draw>() {
                         unsafe {
                             let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
                             if let Some(carry) = carry {
-                                (reference.import)(carry.as_ptr(), acc.as_mut_ptr().cast());
+                                (reference.carries.import)(carry.as_ptr(), acc.as_mut_ptr().cast());
                             }
                             let shown = before.as_mut_ptr().cast();
-                            (reference.show)(acc.as_ptr().cast(), carry.is_some(), shown);
+                            (reference.carries.show)(acc.as_ptr().cast(), carry.is_some(), shown);
                         }
                         assert_eq!(r[0].bits(), before[0].bits(), "{isa:?} {call:?}");
                         r[0] = *r.last().unwrap_or(&x[0]);
@@ -430,7 +430,7 @@ fn same_bits_across<T: Draw>() {
                 // SAFETY: arrays of rows and columns, and an accumulator for each column.
                 unsafe {
                     for (j, carry) in carries.iter().enumerate().filter(|_| started) {
-                        (kernel.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
+                        (kernel.carries.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
                     }
                     for top in (0..rows).step_by(piece) {
                         (kernel.across)(&Block {
@@ -457,7 +457,11 @@ fn same_bits_across<T: Draw>() {
                             assert_eq!(r.bits(), expected.bits(), "{at}: {r:?} for {expected:?}");
                         }
                         let mut carry_out = vec![0u8; kernel.carry_size];
-                        (kernel.export)(acc.add(j * kernel.acc_size), true, carry_out.as_mut_ptr());
+                        (kernel.carries.export)(
+                            acc.add(j * kernel.acc_size),
+                            true,
+                            carry_out.as_mut_ptr(),
+                        );
                         let finite = !line.iter().any(|x| x.is_nan());
                         assert!(
                             carry_out == total || !finite || started,

@@ -23,7 +23,7 @@
 use super::{Block, Panels};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use std::arch::asm;
-use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_blendv_epi8};
+use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_blendv_epi8, _mm256_min_epu8};
 
 /// Rows that are taken together where they are wide. Tried 8: 10 % slower, for they are too many
 /// streams of memory at once.
@@ -38,7 +38,14 @@ const AHEAD: usize = 512;
 /// As [`super::Across`]; the processor has AVX2 and F16C.
 #[target_feature(enable = "avx2,f16c")]
 pub unsafe fn run<A: Lanewise>(block: &Block, panels: Panels, stream: bool) {
-    let bytes = block.len * size_of::<A::T>();
+    let identity = A::IDENTITY;
+    let kind = Kind {
+        size: size_of::<A::T>(),
+        identity: (&raw const identity).cast(),
+        largest: A::LARGEST_BYTE,
+        step: step::<A>,
+    };
+    let bytes = block.len * kind.size;
     let mut panel = Panel {
         x: block.x,
         x_pitch: block.x_pitch,
@@ -49,25 +56,84 @@ pub unsafe fn run<A: Lanewise>(block: &Block, panels: Panels, stream: bool) {
         // SAFETY: the instruction set is there.
         late: unsafe { late(block.exclusive) },
     };
+    // SAFETY: this function's; each panel is one of the block's, with its accumulators.
+    unsafe {
+        if bytes > 2 * WIDTH {
+            return wide(panel, block, panels, stream, kind);
+        }
+        for _ in 0..panels.count {
+            if bytes <= WIDTH {
+                panel.narrow::<A, 1>(block.rows, block.started);
+            } else {
+                panel.narrow::<A, 2>(block.rows, block.started);
+            }
+            panel = panel.beside(panels);
+        }
+    }
+}
+
+/// All that depends on operation and type where rows are wide, so that the rest is there once.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Bytes of an element.
+    size: usize,
+    /// What an exclusive scan shows first.
+    identity: *const u8,
+    /// As [`Lanewise::LARGEST_BYTE`].
+    largest: u8,
+    /// The work on the rows of lines that have started.
+    step: unsafe fn(&Panel, Step),
+}
+
+/// A piece of work, with the loops over registers in it.
+#[derive(Clone, Copy)]
+enum Step {
+    /// One row from a byte on.
+    Row(usize),
+    /// [`TOGETHER`] rows from a byte on.
+    Rows(usize),
+    /// The same past the caches, which may begin at an aligned address only.
+    Stream(usize),
+    /// So many rows, from a byte on, of so many bytes: fewer than a register has.
+    Part(usize, usize, usize),
+}
+
+/// Does a piece of work.
+///
+/// # Safety
+/// The panel has the rows and bytes; the processor has AVX2 and F16C.
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn step<A: Lanewise>(panel: &Panel, step: Step) {
+    // SAFETY: this function's.
+    unsafe {
+        match step {
+            Step::Row(at) => panel.steps::<A, false, 1>(at),
+            Step::Rows(at) => panel.steps::<A, false, TOGETHER>(at),
+            Step::Stream(at) => panel.steps::<A, true, TOGETHER>(at),
+            Step::Part(rows, at, n) => panel.parts::<A>(rows, at, n),
+        }
+    }
+}
+
+/// [`run`] for panels of wide rows of every kind.
+///
+/// # Safety
+/// As [`run`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn wide(mut panel: Panel, block: &Block, panels: Panels, stream: bool, kind: Kind) {
     for _ in 0..panels.count {
         let mut rest = panel;
         let mut rows = block.rows;
         // SAFETY: each panel is one of the block's, with its accumulators.
         unsafe {
             if !block.started {
-                rest.first_row::<A>();
+                rest.first_row(kind);
                 rest = rest.below(1);
                 rows -= 1;
             }
-            match bytes.div_ceil(WIDTH) {
-                1 => rest.narrow::<A, 1>(rows),
-                2 => rest.narrow::<A, 2>(rows),
-                _ => rest.wide::<A>(rows, stream),
-            }
+            rest.wide(kind, rows, stream);
         }
-        panel.x = panel.x.wrapping_offset(panels.x);
-        panel.out = panel.out.wrapping_offset(panels.out);
-        panel.acc = panel.acc.wrapping_add(bytes);
+        panel = panel.beside(panels);
     }
     if stream {
         // SAFETY: the instruction set is there.
@@ -151,40 +217,6 @@ pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
     unsafe { _mm256_blendv_epi8(after, before, late) }
 }
 
-/// The `n` bytes from `at` on of the first `rows` rows, fewer than a register has: what is left over at
-/// the ends of wide rows, and not worth its code in their loops.
-///
-/// # Safety
-/// The processor has AVX2 and F16C; there are as many bytes and rows.
-// The compiler knows no function with a target feature that is never inlined: this one keeps the other
-// out of its callers.
-#[inline(never)]
-unsafe fn parts<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
-    // SAFETY: this function's.
-    unsafe { parts_inside::<A>(panel, rows, at, n) }
-}
-
-/// [`parts`] with the instruction set.
-///
-/// # Safety
-/// As [`parts`].
-#[target_feature(enable = "avx2,f16c")]
-unsafe fn parts_inside<A: Lanewise>(panel: &Panel, rows: usize, at: usize, n: usize) {
-    // SAFETY: this function's.
-    unsafe {
-        let mut acc = load_part::<A, false>(panel.acc.add(at), n);
-        let (mut x, mut out) = (panel.x.wrapping_add(at), panel.out.wrapping_add(at));
-        for _ in 0..rows {
-            let before = acc;
-            acc = A::step_lanes(before, load_part::<A, false>(x, n));
-            store_part::<A, false>(out, shown(panel.late, before, acc), n);
-            x = x.wrapping_offset(panel.x_pitch);
-            out = out.wrapping_offset(panel.out_pitch);
-        }
-        store_part::<A, false>(panel.acc.add(at), acc, n);
-    }
-}
-
 /// Rows of `bytes` bytes.
 #[derive(Clone, Copy)]
 struct Panel {
@@ -209,15 +241,33 @@ impl Panel {
         }
     }
 
+    /// The next of several panels.
+    #[inline(always)]
+    fn beside(self, panels: Panels) -> Panel {
+        Panel {
+            x: self.x.wrapping_offset(panels.x),
+            out: self.out.wrapping_offset(panels.out),
+            acc: self.acc.wrapping_add(self.bytes),
+            ..self
+        }
+    }
+
     /// The first row of lines that have not started: it becomes the accumulators.
     #[inline(always)]
-    unsafe fn first_row<A: Lanewise>(self) {
+    unsafe fn first_row(self, kind: Kind) {
         // SAFETY: all bytes are the row's.
         unsafe {
-            let identity = avx2::splat(A::IDENTITY);
+            let identity = match kind.size {
+                1 => avx2::splat(kind.identity.read()),
+                2 => avx2::splat(kind.identity.cast::<u16>().read_unaligned()),
+                4 => avx2::splat(kind.identity.cast::<u32>().read_unaligned()),
+                8 => avx2::splat(kind.identity.cast::<u64>().read_unaligned()),
+                _ => avx2::splat(kind.identity.cast::<u128>().read_unaligned()),
+            };
+            let largest = avx2::splat(kind.largest);
             let mut at = 0;
             while at + WIDTH <= self.bytes {
-                let first = A::first_lanes(avx2::load(self.x.add(at)));
+                let first = _mm256_min_epu8(avx2::load(self.x.add(at)), largest);
                 avx2::store::<false>(self.acc.add(at), first);
                 let shown = shown(self.late, identity, first);
                 avx2::store::<false>(self.out.add(at), shown);
@@ -225,17 +275,19 @@ impl Panel {
             }
             let n = self.bytes - at;
             if n > 0 {
-                let first = A::first_lanes(load_part::<A, false>(self.x.add(at), n));
-                store_part::<A, false>(self.acc.add(at), first, n);
+                let mut first = identity;
+                avx2::call_load_part::<1>(self.x.add(at), n, &mut first);
+                first = _mm256_min_epu8(first, largest);
+                avx2::call_store_part::<1>(self.acc.add(at), &first, n);
                 let shown = shown(self.late, identity, first);
-                store_part::<A, false>(self.out.add(at), shown, n);
+                avx2::call_store_part::<1>(self.out.add(at), &shown, n);
             }
         }
     }
 
     /// Rows of `N` registers, the last of which may not be full.
     #[inline(always)]
-    unsafe fn narrow<A: Lanewise, const N: usize>(self, rows: usize) {
+    unsafe fn narrow<A: Lanewise, const N: usize>(self, rows: usize, started: bool) {
         let last = (N - 1) * WIDTH;
         // 0 if the last one is full.
         let n = self.bytes % WIDTH;
@@ -251,11 +303,30 @@ impl Panel {
                 _ if v * WIDTH < last => avx2::store::<false>(p.add(v * WIDTH), x),
                 n => store_part::<A, true>(p.add(last), x, n),
             };
-            let mut acc: [__m256i; N] = std::array::from_fn(|v| match n {
-                n if n > 0 && v * WIDTH == last => load_part::<A, false>(self.acc.add(last), n),
-                _ => avx2::load(self.acc.add(v * WIDTH)),
-            });
-            let mut panel = self;
+            let (mut panel, mut rows) = (self, rows);
+            let from = if started { self.acc } else { self.x };
+            let mut acc = [avx2::splat(0u8); N];
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = match opaque(n) {
+                    n if n > 0 && v * WIDTH == last => load_part::<A, false>(from.add(last), n),
+                    _ => avx2::load(from.add(v * WIDTH)),
+                };
+            }
+            if !started {
+                // The first row becomes the accumulators.
+                let (identity, largest) = (avx2::splat(A::IDENTITY), avx2::splat(A::LARGEST_BYTE));
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    *acc = _mm256_min_epu8(*acc, largest);
+                    let shown = shown(self.late, identity, *acc);
+                    let n = opaque(n);
+                    if n > 0 && v * WIDTH == last {
+                        store_part::<A, false>(self.out.add(last), shown, n);
+                    } else {
+                        avx2::store::<false>(self.out.add(v * WIDTH), shown);
+                    }
+                }
+                (panel, rows) = (self.below(1), rows - 1);
+            }
             for _ in 0..rows {
                 for (v, acc) in acc.iter_mut().enumerate() {
                     let before = *acc;
@@ -266,6 +337,7 @@ impl Panel {
                 panel = panel.below(1);
             }
             for (v, &acc) in acc.iter().enumerate() {
+                let n = opaque(n);
                 if n > 0 && v * WIDTH == last {
                     store_part::<A, false>(self.acc.add(last), acc, n);
                 } else {
@@ -277,44 +349,45 @@ impl Panel {
 
     /// Rows of any length.
     #[inline(always)]
-    unsafe fn wide<A: Lanewise>(self, rows: usize, stream: bool) {
+    unsafe fn wide(self, kind: Kind, rows: usize, stream: bool) {
         let misaligned = self.out.addr() % WIDTH;
-        let stream = stream
-            && self.out_pitch % WIDTH as isize == 0
-            && misaligned.is_multiple_of(size_of::<A::T>());
+        let stream =
+            stream && self.out_pitch % WIDTH as isize == 0 && misaligned.is_multiple_of(kind.size);
         let head = if stream {
             (WIDTH - misaligned) % WIDTH
         } else {
             0
         };
+        let tail = (self.bytes - head) % WIDTH;
         let mut row = 0;
-        // SAFETY: every row is below `rows`; rows that are streamed are aligned behind the head.
-        unsafe {
-            while row + TOGETHER <= rows {
-                let panel = self.below(row);
-                if stream {
-                    panel.steps::<A, true, TOGETHER>(head);
-                } else {
-                    panel.steps::<A, false, TOGETHER>(head);
+        while row < rows {
+            let (count, step) = match rows - row {
+                left if left < TOGETHER => (1, Step::Row(head)),
+                _ if stream => (TOGETHER, Step::Stream(head)),
+                _ => (TOGETHER, Step::Rows(head)),
+            };
+            let panel = self.below(row);
+            // SAFETY: every row is below `rows`; rows that are streamed are aligned behind the head.
+            unsafe {
+                if head > 0 {
+                    (kind.step)(&panel, Step::Part(count, 0, head));
                 }
-                row += TOGETHER;
+                (kind.step)(&panel, step);
+                if tail > 0 {
+                    (kind.step)(&panel, Step::Part(count, self.bytes - tail, tail));
+                }
             }
-            while row < rows {
-                self.below(row).steps::<A, false, 1>(head);
-                row += 1;
-            }
+            row += count;
         }
     }
 
-    /// The first `R` rows, of which `head` bytes stand before an aligned address, if `STREAM`.
+    /// The whole registers of the first `R` rows from byte `at` on, which is an aligned address if `STREAM`.
     #[inline(always)]
-    unsafe fn steps<A: Lanewise, const STREAM: bool, const R: usize>(self, head: usize) {
-        let rows: [Panel; R] = std::array::from_fn(|r| self.below(r));
-        if head > 0 {
-            // SAFETY: the head is a part of the rows.
-            unsafe { parts::<A>(&self, R, 0, head) }
+    unsafe fn steps<A: Lanewise, const STREAM: bool, const R: usize>(self, mut at: usize) {
+        let mut rows = [self; R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = self.below(r);
         }
-        let mut at = head;
         while at + WIDTH <= self.bytes {
             // SAFETY: a register of each row.
             unsafe {
@@ -332,9 +405,24 @@ impl Panel {
             }
             at += WIDTH;
         }
-        if at < self.bytes {
-            // SAFETY: the rest of the rows.
-            unsafe { parts::<A>(&self, R, at, self.bytes - at) }
+    }
+
+    /// The `n` bytes from `at` on of the first `rows` rows, fewer than a register has: what is left over at
+    /// the ends of wide rows.
+    #[inline(always)]
+    unsafe fn parts<A: Lanewise>(self, rows: usize, at: usize, n: usize) {
+        // SAFETY: the caller's: there are as many bytes and rows.
+        unsafe {
+            let mut acc = load_part::<A, false>(self.acc.add(at), n);
+            let (mut x, mut out) = (self.x.wrapping_add(at), self.out.wrapping_add(at));
+            for _ in 0..rows {
+                let before = acc;
+                acc = A::step_lanes(before, load_part::<A, false>(x, n));
+                store_part::<A, false>(out, shown(self.late, before, acc), n);
+                x = x.wrapping_offset(self.x_pitch);
+                out = out.wrapping_offset(self.out_pitch);
+            }
+            store_part::<A, false>(self.acc.add(at), acc, n);
         }
     }
 }

@@ -96,17 +96,17 @@ impl Rows {
     ) {
         // SAFETY: the caller's.
         unsafe {
-            if self.started || A::NEUTRAL.is_some() {
-                self.scan::<A, S, N, G, STREAM>(head);
-            } else {
-                let head = if head > 0 {
+            // One call: the code of a scan is long.
+            let (mut rows, mut head) = (self, head);
+            if !self.started && A::NEUTRAL.is_none() {
+                rows = self.first_column::<A>(G * S::ROWS);
+                head = if head > 0 {
                     head - 1
                 } else {
                     (N - 1) * STREAM as usize
                 };
-                let rest = self.first_column::<A>(G * S::ROWS);
-                rest.scan::<A, S, N, G, STREAM>(head);
             }
+            rows.scan::<A, S, N, G, STREAM>(head);
         }
     }
 

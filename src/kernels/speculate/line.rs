@@ -183,7 +183,10 @@ pub unsafe fn along<M: Method>(block: &Block) {
         exclusive: block.exclusive,
         backward: block.backward,
     };
-    let size = if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
+    let short = block.len < M::SHORT;
+    let size = if short {
+        Size::Plain
+    } else if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
         Size::Cached
     } else if M::STREAMS && !in_place && block.stream {
         Size::Streamed
@@ -197,15 +200,21 @@ pub unsafe fn along<M: Method>(block: &Block) {
             let out = block.out.offset(row as isize * block.out_pitch).cast();
             let slot = block.acc.cast::<M::T>().add(row);
             let started = block.started.then(|| slot.read());
-            slot.write(line::<M>(x, out, block.len, started, way, size));
+            slot.write(if short {
+                plain::<M>(x, out, block.len, started, way)
+            } else {
+                line::<M>(x, out, block.len, started, way, size)
+            });
         }
     }
 }
 
-/// Scans `n > 0` elements and returns the sum.
+/// Scans `n > 0` elements and returns the sum. Not a part of [`along`], for short lines would pay for the
+/// registers that it saves.
 ///
 /// # Safety
 /// As [`along`]: `x` and `out` hold `n` elements and are the same or do not meet.
+#[inline(never)]
 pub unsafe fn line<M: Method>(
     x: *const M::T,
     out: *mut M::T,

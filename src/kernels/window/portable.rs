@@ -57,8 +57,9 @@ where
     unsafe {
         while i < n {
             // Those in the middle in a loop of their own, for speed; the first and the last together,
-            // for size.
-            while i > 0 && n - i >= WINDOW {
+            // for size. Complex numbers, whose operations are long, have all in one loop.
+            let alone = align_of::<T>() == size_of::<T>();
+            while alone && i > 0 && n - i >= WINDOW {
                 let ones = x.add(i).cast::<[T; WINDOW]>().read_unaligned();
                 state = state.next::<O>(ones);
                 before = store::<O, T>(state.local, carry, before, out.add(i), WINDOW, exclusive);

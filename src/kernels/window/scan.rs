@@ -7,10 +7,12 @@
 
 use super::moves::{Way, merge, repeat_last, shift};
 use super::{CHUNK, SHORT, TAIL};
+use crate::accumulate::Plain;
 use crate::elem::{CastFrom, Elem};
-use crate::kernels::Block;
+use crate::kernels::{Block, along};
 use crate::op::Combine;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
+use std::any::TypeId;
 use std::marker::PhantomData;
 
 /// What one kernel is made of.
@@ -410,6 +412,17 @@ unsafe fn one_by_one<S: Spec, const B: bool>(
 ) -> S::M {
     // SAFETY: n elements; each is read before its place is written.
     unsafe {
+        if const { S::M::NAN.is_none() } && TypeId::of::<S::X>() == TypeId::of::<S::M>() {
+            let step = if B { -1 } else { 1 };
+            return along::apart::<Plain<S::O, S::M>>(
+                x.cast(),
+                out,
+                n,
+                step,
+                started,
+                way.exclusive,
+            );
+        }
         let mut acc = started;
         let mut before = started.unwrap_or(<S::O as Combine<S::M>>::IDENTITY);
         let (mut x, mut out) = (x, out);
