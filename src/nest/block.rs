@@ -274,8 +274,8 @@ pub unsafe fn run_block(
         } else {
             // Rows are taken together in the computing type alone.
             let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
-            let together = converted && !plan.backward;
-            let many = plan.many.filter(|_| together);
+            let together = |many: &&Lines| converted && (!plan.backward || many.backward);
+            let many = plan.many.filter(together);
             scan_along(plan.along, many, &block, stream);
         }
         if !plan.has_out || plan.direct_out {

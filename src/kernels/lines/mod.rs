@@ -36,6 +36,8 @@ pub struct Lines {
     pub across: Across,
     /// Scans along several rows at a time, where there is a way.
     pub along: Option<Along>,
+    /// Whether those rows may run backward.
+    pub backward: bool,
     /// Rows longer than this are better scanned one by one, by the kernels for single lines.
     pub longest: usize,
     /// Replaces NaN by the identity, in types that have one.

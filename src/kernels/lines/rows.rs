@@ -15,7 +15,8 @@
 //! elements. Two groups side by side hide the latency of the operation. All of a block is read before
 //! any of it is written, so `x` may be `out`, also in an exclusive scan. What is left over at the
 //! ends of rows moves in parts of registers, so that lines of a few elements take the same way; rows
-//! that do not fill a group go to the kernel for single lines.
+//! that do not fill a group go to the kernel for single lines. Rows that run backward are taken from
+//! their highest block down, and its columns from the last to the first.
 //!
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
@@ -33,8 +34,10 @@ const ALIAS: isize = 4096;
 /// Rows and their accumulators.
 #[derive(Clone, Copy)]
 struct Rows {
+    /// The lowest element of the first row.
     x: *const u8,
     x_pitch: isize,
+    /// Where its result goes.
     out: *mut u8,
     out_pitch: isize,
     len: usize,
@@ -82,7 +85,8 @@ impl Rows {
         }
     }
 
-    /// `G` groups of rows, of which the first `head` columns stand before an aligned address.
+    /// `G` groups of rows, of which the first `head` columns stand before an aligned address. Backward
+    /// rows are not streamed, and have started or a neutral element to start from.
     #[inline(always)]
     unsafe fn lines<
         A: Lanewise,
@@ -90,6 +94,7 @@ impl Rows {
         const N: usize,
         const G: usize,
         const STREAM: bool,
+        const BACKWARD: bool,
     >(
         self,
         head: usize,
@@ -98,7 +103,7 @@ impl Rows {
         unsafe {
             // One call: the code of a scan is long.
             let (mut rows, mut head) = (self, head);
-            if !self.started && A::NEUTRAL.is_none() {
+            if !BACKWARD && !self.started && A::NEUTRAL.is_none() {
                 rows = self.first_column::<A>(G * S::ROWS);
                 head = if head > 0 {
                     head - 1
@@ -106,7 +111,7 @@ impl Rows {
                     (N - 1) * STREAM as usize
                 };
             }
-            rows.scan::<A, S, N, G, STREAM>(head);
+            rows.scan::<A, S, N, G, STREAM, BACKWARD>(head);
         }
     }
 
@@ -118,6 +123,7 @@ impl Rows {
         const N: usize,
         const G: usize,
         const STREAM: bool,
+        const BACKWARD: bool,
     >(
         self,
         head: usize,
@@ -137,19 +143,21 @@ impl Rows {
             let mut column = 0;
             let head = head.min(self.len);
             if head > 0 {
-                self.part::<A, S, N, G>(&mut state, 0, head);
+                self.part::<A, S, N, G, false>(&mut state, 0, head);
                 column = head;
             }
             // Each loop for itself: blends and branches in it cost 10 to 30 % in the caches.
-            column = if STREAM {
-                self.blocks::<A, S, N, G, true, true>(&mut state, column)
+            column = if STREAM || BACKWARD {
+                self.blocks::<A, S, N, G, true, STREAM, BACKWARD>(&mut state, column)
             } else if self.exclusive {
-                self.blocks::<A, S, N, G, true, false>(&mut state, column)
+                self.blocks::<A, S, N, G, true, false, false>(&mut state, column)
             } else {
-                self.blocks::<A, S, N, G, false, false>(&mut state, column)
+                self.blocks::<A, S, N, G, false, false, false>(&mut state, column)
             };
             if column < self.len {
-                self.part::<A, S, N, G>(&mut state, column, self.len - column);
+                let n = self.len - column;
+                let lowest = if BACKWARD { 0 } else { column };
+                self.part::<A, S, N, G, BACKWARD>(&mut state, lowest, n);
             }
             for (g, (acc, _)) in state.iter().enumerate() {
                 avx2::store::<false>(self.acc.add(g * S::ROWS * size), *acc);
@@ -157,8 +165,8 @@ impl Rows {
         }
     }
 
-    /// Whole blocks from a column on, as many as there are; returns the column after them. Only
-    /// with `EXCLUSIVE` may the scan be exclusive.
+    /// Whole blocks from a column on, counted in the scan's direction, as many as there are; returns the
+    /// column after them. Only with `EXCLUSIVE` may the scan be exclusive.
     #[inline(always)]
     unsafe fn blocks<
         A: Lanewise,
@@ -167,6 +175,7 @@ impl Rows {
         const G: usize,
         const EXCLUSIVE: bool,
         const STREAM: bool,
+        const BACKWARD: bool,
     >(
         self,
         state: &mut [State; G],
@@ -174,21 +183,27 @@ impl Rows {
     ) -> usize {
         let size = size_of::<A::T>();
         while column + N <= self.len {
+            let lowest = if BACKWARD {
+                self.len - N - column
+            } else {
+                column
+            };
             for (g, (acc, before)) in state.iter_mut().enumerate() {
                 let rows = self.below::<A>(g * S::ROWS);
                 // SAFETY: the caller's: a block of the rows.
                 unsafe {
-                    let mut c = S::load(rows.x.wrapping_add(column * size), self.x_pitch);
-                    for c in &mut c {
+                    let mut c = S::load(rows.x.wrapping_add(lowest * size), self.x_pitch);
+                    for k in 0..N {
+                        let c = &mut c[if BACKWARD { N - 1 - k } else { k }];
                         *acc = A::step_lanes(*acc, *c);
-                        *c = match (EXCLUSIVE, STREAM) {
+                        *c = match (EXCLUSIVE, STREAM || BACKWARD) {
                             (false, _) => *acc,
                             (true, false) => *before,
                             (true, true) => shown(self.late, *before, *acc),
                         };
                         *before = *acc;
                     }
-                    S::store::<STREAM>(rows.out.wrapping_add(column * size), self.out_pitch, c);
+                    S::store::<STREAM>(rows.out.wrapping_add(lowest * size), self.out_pitch, c);
                 }
             }
             column += N;
@@ -196,21 +211,27 @@ impl Rows {
         column
     }
 
-    /// `n < N` columns.
+    /// `n < N` columns, the lowest of which is `lowest`.
     #[inline(always)]
-    unsafe fn part<A: Lanewise, S: Square<N>, const N: usize, const G: usize>(
+    unsafe fn part<
+        A: Lanewise,
+        S: Square<N>,
+        const N: usize,
+        const G: usize,
+        const BACKWARD: bool,
+    >(
         self,
         state: &mut [State; G],
-        column: usize,
+        lowest: usize,
         n: usize,
     ) {
-        let at = column * size_of::<A::T>();
+        let at = lowest * size_of::<A::T>();
         for (g, state) in state.iter_mut().enumerate() {
             let rows = self.below::<A>(g * S::ROWS);
             let (x, out) = (rows.x.wrapping_add(at), rows.out.wrapping_add(at));
             // SAFETY: the caller's.
             unsafe {
-                step_part::<A, S, N>(
+                step_part::<A, S, N, BACKWARD>(
                     (x, rows.x_pitch),
                     (out, rows.out_pitch),
                     n,
@@ -290,7 +311,7 @@ unsafe fn store_part_inside<S: Square<N>, const N: usize>(
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C.
 #[inline(never)]
-unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize>(
+unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize, const BACKWARD: bool>(
     x: (*const u8, isize),
     out: (*mut u8, isize),
     n: usize,
@@ -298,7 +319,7 @@ unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize>(
     state: &mut State,
 ) {
     // SAFETY: this function's.
-    unsafe { step_part_inside::<A, S, N>(x, out, n, exclusive, state) }
+    unsafe { step_part_inside::<A, S, N, BACKWARD>(x, out, n, exclusive, state) }
 }
 
 /// [`step_part`] with the instruction set.
@@ -306,7 +327,7 @@ unsafe fn step_part<A: Lanewise, S: Square<N>, const N: usize>(
 /// # Safety
 /// As [`step_part`].
 #[target_feature(enable = "avx2,f16c")]
-unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize>(
+unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize, const BACKWARD: bool>(
     (x, x_pitch): (*const u8, isize),
     (out, out_pitch): (*mut u8, isize),
     n: usize,
@@ -317,7 +338,8 @@ unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize>(
     unsafe {
         let mut columns = [*acc; N];
         load_part::<S, N>(x, x_pitch, n, &mut columns);
-        for c in columns.iter_mut().take(n) {
+        for k in 0..n {
+            let c = &mut columns[if BACKWARD { n - 1 - k } else { k }];
             *acc = A::step_lanes(*acc, *c);
             *c = if exclusive { *before } else { *acc };
             *before = *acc;
@@ -330,20 +352,30 @@ unsafe fn step_part_inside<A: Lanewise, S: Square<N>, const N: usize>(
 type State = (__m256i, __m256i);
 
 /// Scans every row of the block, as many as make groups together and the others by `rest`, a kernel
-/// for the same accumulator.
+/// for the same accumulator. Rows may run backward if `BOTH_WAYS`, and the operation has a neutral element.
 ///
 /// # Safety
 /// As [`Run`]; the processor has AVX2 and F16C. `A::T` has 2, 4, 8 or 16 bytes.
 #[target_feature(enable = "avx2,f16c")]
-pub unsafe fn run<A: Lanewise>(block: &Block, rest: Run, stream: bool) {
+pub unsafe fn run<A: Lanewise, const BOTH_WAYS: bool>(block: &Block, rest: Run, stream: bool) {
+    const { assert!(!BOTH_WAYS || A::NEUTRAL.is_some()) };
     // SAFETY: this function's.
     unsafe {
-        match size_of::<A::T>() {
-            2 => grouped::<A, Bytes2, 8, 1, 1>(block, rest, stream),
-            4 => grouped::<A, Bytes4, 8, 1, 1>(block, rest, stream),
-            8 => grouped::<A, Bytes8, 4, 2, 1>(block, rest, stream),
-            16 => grouped::<A, Bytes16, 2, 4, 2>(block, rest, stream),
-            _ => rest(block),
+        if BOTH_WAYS && block.backward {
+            match size_of::<A::T>() {
+                4 => grouped::<A, Bytes4, 8, 1, 1, true>(block, rest, false),
+                8 => grouped::<A, Bytes8, 4, 2, 1, true>(block, rest, false),
+                16 => grouped::<A, Bytes16, 2, 4, 2, true>(block, rest, false),
+                _ => rest(block),
+            }
+        } else {
+            match size_of::<A::T>() {
+                2 => grouped::<A, Bytes2, 8, 1, 1, false>(block, rest, stream),
+                4 => grouped::<A, Bytes4, 8, 1, 1, false>(block, rest, stream),
+                8 => grouped::<A, Bytes8, 4, 2, 1, false>(block, rest, stream),
+                16 => grouped::<A, Bytes16, 2, 4, 2, false>(block, rest, stream),
+                _ => rest(block),
+            }
         }
     }
 }
@@ -351,17 +383,26 @@ pub unsafe fn run<A: Lanewise>(block: &Block, rest: Run, stream: bool) {
 /// [`run`] with `G` groups at a time, with `H` where rows would meet in the cache, and where results go
 /// past the caches.
 #[inline(always)]
-unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, const H: usize>(
+unsafe fn grouped<
+    A: Lanewise,
+    S: Square<N>,
+    const N: usize,
+    const G: usize,
+    const H: usize,
+    const BACKWARD: bool,
+>(
     block: &Block,
     rest: Run,
     stream: bool,
 ) {
     let size = size_of::<A::T>();
+    // From the first element of a row to the lowest.
+    let before = if BACKWARD { (block.len - 1) * size } else { 0 };
     let (few, many) = (H * S::ROWS, G * S::ROWS);
     let mut rows = Rows {
-        x: block.x,
+        x: block.x.wrapping_sub(before),
         x_pitch: block.x_pitch,
-        out: block.out,
+        out: block.out.wrapping_sub(before),
         out_pitch: block.out_pitch,
         len: block.len,
         acc: block.acc,
@@ -386,15 +427,15 @@ unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, con
     unsafe {
         if G > H && !alone {
             while left >= many {
-                rows.lines::<A, S, N, G, false>(0);
+                rows.lines::<A, S, N, G, false, BACKWARD>(0);
                 (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
         while left >= few {
-            if stream {
-                rows.lines::<A, S, N, H, true>(head);
+            if stream && !BACKWARD {
+                rows.lines::<A, S, N, H, true, false>(head);
             } else {
-                rows.lines::<A, S, N, H, false>(0);
+                rows.lines::<A, S, N, H, false, BACKWARD>(0);
             }
             (rows, left) = (rows.below::<A>(few), left - few);
         }
@@ -403,8 +444,8 @@ unsafe fn grouped<A: Lanewise, S: Square<N>, const N: usize, const G: usize, con
         }
         if left > 0 {
             rest(&Block {
-                x: rows.x,
-                out: rows.out,
+                x: rows.x.wrapping_add(before),
+                out: rows.out.wrapping_add(before),
                 acc: rows.acc,
                 rows: left,
                 ..*block

@@ -3,7 +3,7 @@
 use super::{Panels, lines};
 use crate::dtype::DType;
 use crate::elem::{Elem, with_dtype};
-use crate::kernels::{Block, Kernel, Mode, Overflow, portable};
+use crate::kernels::{self, Block, Kernel, Mode, Overflow, portable};
 use crate::op::Op;
 use crate::simd::Isa;
 
@@ -70,6 +70,8 @@ struct Case {
     started: bool,
     in_place: bool,
     stream: bool,
+    /// Whether rows run backward, which is compared with rows turned around beforehand.
+    backward: bool,
     /// Bytes by which the rows are off the alignment.
     off: usize,
 }
@@ -78,6 +80,16 @@ struct Case {
 #[repr(align(64))]
 #[derive(Clone)]
 struct Aligned([u8; 1 << 14]);
+
+/// Turns the elements of each row around.
+fn turn(bytes: &mut [u8], pitch: usize, len: usize, size: usize) {
+    for row in bytes.chunks_exact_mut(pitch) {
+        for i in 0..len / 2 {
+            let (front, back) = row.split_at_mut((len - 1 - i) * size);
+            front[i * size..][..size].swap_with_slice(&mut back[..size]);
+        }
+    }
+}
 
 fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
     let kernel: &Kernel = portable(op, dtype, Mode::Sequential, Overflow::Wrap).expect("exists");
@@ -96,6 +108,16 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
     let mut results = Vec::new();
     for tuned in [false, true] {
         let mut input = x.clone();
+        let turned = case.backward && !tuned;
+        if turned {
+            turn(&mut input, pitch, case.len, size);
+        }
+        // Elements from the lowest of a row to the first.
+        let first = if case.backward && tuned {
+            (case.len - 1) * size
+        } else {
+            0
+        };
         let mut room = vec![0u64; (bytes + 128) / 8];
         let base = room.as_mut_ptr().cast::<u8>();
         let base = base.wrapping_add(base.align_offset(64) + case.off);
@@ -107,16 +129,16 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
         let mut acc = Aligned([0; 1 << 14]);
         acc.0[..accs.len()].copy_from_slice(&accs);
         let block = Block {
-            x: input.as_ptr(),
+            x: input.as_ptr().wrapping_add(first),
             x_pitch: pitch as isize,
-            out,
+            out: out.wrapping_add(first),
             out_pitch: pitch as isize,
             len: case.len,
             rows: case.rows,
             acc: acc.0.as_mut_ptr(),
             started: case.started,
             exclusive: case.exclusive,
-            backward: false,
+            backward: case.backward && tuned,
             stream: false,
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
@@ -141,11 +163,22 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
                 }
             } else if tuned {
                 let along = many.along.expect("asked for");
-                along(&block, kernel.along, case.stream);
+                let rest = if case.backward {
+                    let single =
+                        kernels::kernel(Isa::Avx2, op, dtype, Mode::Sequential, Overflow::Wrap);
+                    let single = single.and_then(|kernel| kernel.backward);
+                    single.expect("what goes backward together does so alone")
+                } else {
+                    kernel.along
+                };
+                along(&block, rest, case.stream);
             } else {
                 (kernel.along)(&block);
             }
-            let shown = std::slice::from_raw_parts(out, panel * case.panels).to_vec();
+            let mut shown = std::slice::from_raw_parts(out, panel * case.panels).to_vec();
+            if turned {
+                turn(&mut shown, pitch, case.len, size);
+            }
             results.push((shown, acc.0[..accs.len()].to_vec()));
         }
     }
@@ -219,6 +252,7 @@ fn groups_of_rows_give_the_bits_of_single_lines() {
                     started: random.below(2) == 0,
                     in_place: random.below(3) == 0,
                     stream: random.below(2) == 0,
+                    backward: many.backward && random.below(2) == 0,
                     off: random.below(4) * random.below(40),
                 };
                 check(op, dtype, case, &mut random);
@@ -249,6 +283,7 @@ fn rows_that_meet_in_the_cache_give_the_same_bits() {
                 started: false,
                 in_place: false,
                 stream,
+                backward: false,
                 off: 16,
             };
             check(op, dtype, case, &mut random);
@@ -275,6 +310,7 @@ fn columns_give_the_bits_of_the_portable_kernel() {
                     started: random.below(2) == 0,
                     in_place: random.below(3) == 0,
                     stream: random.below(2) == 0,
+                    backward: false,
                     off: random.below(4) * random.below(40),
                 };
                 check(op, dtype, case, &mut random);
@@ -305,6 +341,7 @@ fn streamed_rows_of_every_alignment_give_the_same_bits() {
                             started: off % 12 == 0,
                             in_place: false,
                             stream: true,
+                            backward: false,
                             off,
                         };
                         check(op, dtype, case, &mut random);

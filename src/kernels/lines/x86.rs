@@ -29,9 +29,19 @@ unsafe fn scrub<A: Lanewise>(x: *const u8, tile: *mut u8, n: usize) {
 const fn long<A: Lanewise>() -> Lines {
     Lines {
         across: columns::run::<A>,
-        along: Some(rows::run::<A>),
+        along: Some(rows::run::<A, false>),
+        backward: false,
         longest: usize::MAX,
         scrub: scrub_of::<A::T>(scrub::<A>),
+    }
+}
+
+/// Kernels for rows of any length that may run backward.
+const fn both_ways<A: Lanewise>() -> Lines {
+    Lines {
+        along: Some(rows::run::<A, true>),
+        backward: true,
+        ..long::<A>()
     }
 }
 
@@ -128,10 +138,10 @@ pub fn lines(
         (Op::Prod, DType::F64) if mode == Mode::Reassociate => lines!(across, Prod, f64),
         (Op::Prod, DType::C64) if mode == Mode::Reassociate => lines!(across, Prod, Complex<f32>),
         (Op::Prod, DType::C128) if mode == Mode::Reassociate => lines!(across, Prod, Complex<f64>),
-        (Op::Sum, DType::F32) => lines!(long, Sum, f32),
-        (Op::Sum, DType::F64) => lines!(long, Sum, f64),
-        (Op::Sum, DType::C64) => lines!(long, Sum, Complex<f32>),
-        (Op::Sum, DType::C128) => lines!(long, Sum, Complex<f64>),
+        (Op::Sum, DType::F32) => lines!(both_ways, Sum, f32),
+        (Op::Sum, DType::F64) => lines!(both_ways, Sum, f64),
+        (Op::Sum, DType::C64) => lines!(both_ways, Sum, Complex<f32>),
+        (Op::Sum, DType::C128) => lines!(both_ways, Sum, Complex<f64>),
         (Op::Prod, DType::F32) => lines!(long, Prod, f32),
         (Op::Prod, DType::F64) => lines!(long, Prod, f64),
         (Op::Prod, DType::C64) => lines!(long, Prod, Complex<f32>),

@@ -172,11 +172,13 @@ impl<X: Byte> Sums<X> {
             let zeros = _mm256_setzero_si256();
             let bytes = X::unsigned(_mm256_set1_epi64x(elements));
             let mut results = [self.carry; 2];
-            for half in 0..2 {
-                let sums = _mm256_sad_epu8(_mm256_and_si256(bytes, self.kept[half]), zeros);
-                results[half] = _mm256_add_epi64(self.carry, sums);
+            for (result, (&kept, &excess)) in
+                results.iter_mut().zip(self.kept.iter().zip(&self.excess))
+            {
+                let sums = _mm256_sad_epu8(_mm256_and_si256(bytes, kept), zeros);
+                *result = _mm256_add_epi64(*result, sums);
                 if X::EXCESS != 0 {
-                    results[half] = _mm256_sub_epi64(results[half], self.excess[half]);
+                    *result = _mm256_sub_epi64(*result, excess);
                 }
             }
             let mut total = _mm256_sad_epu8(bytes, zeros);
