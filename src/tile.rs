@@ -154,6 +154,12 @@ unsafe fn cast<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) 
     unsafe { map(src, dst, n, step) }
 }
 
+/// [`Rewrite`] from complex numbers to others, whose parts are twice as many real ones.
+unsafe fn parts<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+    // SAFETY: as for this function.
+    unsafe { cast::<S, D>(src, dst, 2 * n) }
+}
+
 /// [`Rewrite`] between integers, to the nearest value there is.
 unsafe fn clamp<S: Elem, D: FitFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
     // SAFETY: as for this function.
@@ -247,6 +253,12 @@ mod avx2 {
                 Some(_) => in_two::<S, f64, D>(cast::<S, f64>, cast::<f64, D>, src, dst, n),
             }
         }
+    }
+
+    /// As [`super::parts`].
+    pub unsafe fn parts<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+        // SAFETY: as for this function.
+        unsafe { directly::<S, D>(src, dst, 2 * n) }
     }
 
     /// [`cast`] in one step.
@@ -392,8 +404,8 @@ pub fn convert(isa: Isa, from: DType, to: DType) -> Option<Rewrite> {
         return None;
     }
     Some(match (from, to) {
-        (DType::C64, DType::C128) => cast::<Complex<f32>, Complex<f64>>,
-        (DType::C128, DType::C64) => cast::<Complex<f64>, Complex<f32>>,
+        (DType::C64, DType::C128) => by_isa!(isa, parts::<f32, f64>),
+        (DType::C128, DType::C64) => by_isa!(isa, parts::<f64, f32>),
         (DType::C64, _) => cast::<Complex<f32>, Bool>,
         (DType::C128, _) => cast::<Complex<f64>, Bool>,
         _ => with_real!(from, S => with_dtype!(to, D => by_isa!(isa, cast::<S, D>)),

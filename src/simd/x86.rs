@@ -12,7 +12,7 @@ pub use sse2::Sse2;
     reason = "it does nothing, so it touches nothing behind the pointer either"
 )]
 #[inline(always)]
-fn anchor<T>(mut pointer: *const T) -> *const T {
+pub fn anchor<T>(mut pointer: *const T) -> *const T {
     // SAFETY: no instruction at all.
     unsafe {
         std::arch::asm!(

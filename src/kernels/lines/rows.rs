@@ -25,6 +25,7 @@ use super::columns::{late, shown};
 use super::{Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
+use crate::simd::x86::anchor;
 use std::arch::x86_64::__m256i;
 
 /// Rows this many bytes apart, or a multiple, share the sets of the first-level cache: there one group
@@ -49,6 +50,17 @@ struct Rows {
 }
 
 impl Rows {
+    /// The same, at addresses that the compiler knows nothing of: else it prepares for each row of a group
+    /// to be counted on from group to group, which takes longer than a group of short rows.
+    #[inline(always)]
+    fn anchored(self) -> Rows {
+        Rows {
+            x: anchor(self.x),
+            out: anchor(self.out.cast_const()).cast_mut(),
+            ..self
+        }
+    }
+
     /// Without the first `n` rows.
     #[inline(always)]
     fn below<A: Lanewise>(self, n: usize) -> Rows {
@@ -427,11 +439,13 @@ unsafe fn grouped<
     unsafe {
         if G > H && !alone {
             while left >= many {
+                rows = rows.anchored();
                 rows.lines::<A, S, N, G, false, BACKWARD>(0);
                 (rows, left) = (rows.below::<A>(many), left - many);
             }
         }
         while left >= few {
+            rows = rows.anchored();
             if stream && !BACKWARD {
                 rows.lines::<A, S, N, H, true, false>(head);
             } else {
