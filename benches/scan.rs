@@ -8,6 +8,8 @@
 mod cases;
 #[path = "scan/check.rs"]
 mod check;
+#[path = "scan/compensated.rs"]
+mod compensated;
 #[path = "scan/data.rs"]
 mod data;
 #[path = "scan/library.rs"]

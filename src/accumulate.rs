@@ -10,7 +10,6 @@
 //! [`first`]: Accumulate::first
 #![forbid(unsafe_code)]
 
-use crate::compensate::Compensate;
 use crate::elem::{Bf16, CastFrom, Elem, F16};
 use crate::op::{Combine, Overflowing};
 use crate::pair::Pair;
@@ -204,39 +203,5 @@ where
     #[inline(always)]
     fn export(acc: A::T) -> Self::Carry {
         acc.to_pair()
-    }
-}
-
-/// Floats with their rounding error carried along.
-pub struct Compensated<O, T>(PhantomData<(O, T)>);
-
-impl<O: Combine<T>, T: Compensate<O>> Accumulate for Compensated<O, T> {
-    type T = T;
-    type Acc = T::Acc;
-    type Carry = T::Carry;
-    const IDENTITY: T = O::IDENTITY;
-    #[inline(always)]
-    fn first(x: T) -> T::Acc {
-        x.exact()
-    }
-    #[inline(always)]
-    fn step(acc: T::Acc, x: T) -> T::Acc {
-        T::step(acc, x)
-    }
-    #[inline(always)]
-    fn value(acc: T::Acc) -> T {
-        T::shown(acc)
-    }
-    #[inline(always)]
-    fn merge(first: T::Acc, second: T::Acc) -> T::Acc {
-        T::merge(first, second)
-    }
-    #[inline(always)]
-    fn import(carry: T::Carry) -> T::Acc {
-        T::import(carry)
-    }
-    #[inline(always)]
-    fn export(acc: T::Acc) -> T::Carry {
-        T::export(acc)
     }
 }

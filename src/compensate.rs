@@ -2,7 +2,9 @@
 //!
 //! An accumulator holds the prefix to more than twice the precision of the type, and the result to
 //! show is that number rounded. Callers' carries are pairs of the type itself: [`Compensate::import`]
-//! and [`Compensate::export`] turn one into the other.
+//! and [`Compensate::export_as`] turn one into the other.
+//!
+//! Kernels that go through a line by stretches ([`Append`]) use the accumulators between those.
 //!
 //! | type | sum | product |
 //! |---|---|---|
@@ -24,11 +26,11 @@ pub mod exact;
 mod tests;
 
 pub use product::Product;
-pub use sum::{Sums, Triple};
+pub use sum::Sums;
 
 use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
 use crate::op::{Prod, Sum};
-use crate::pair::Pair;
+use crate::pair::{Pair, ProductError};
 
 /// A computing type with a compensated form of `O`.
 pub trait Compensate<O>: Elem {
@@ -46,14 +48,37 @@ pub trait Compensate<O>: Elem {
     fn merge(first: Self::Acc, second: Self::Acc) -> Self::Acc;
     /// A caller's carry.
     fn import(carry: Self::Carry) -> Self::Acc;
-    /// The carry for the caller; its value is the result to show.
-    fn export(acc: Self::Acc) -> Self::Carry;
+    /// The carry for the caller where this was shown, in parts: what the accumulator stands for, or next to
+    /// it. It stands for the number shown.
+    fn export_as(acc: Self::Acc, shown: &[f64]) -> Self::Carry;
+}
+
+/// Numbers of a stretch by itself: its value, the error beside it, and for products the least and the
+/// greatest magnitude on the way (of complex numbers that of the larger part).
+pub type Own<const P: usize> = [[f64; P]; 4];
+
+/// What results of a stretch are made from: value and error of what is before it, and for products the
+/// power of two that belongs to them.
+pub type Seed<const P: usize> = [[f64; P]; 3];
+
+/// An accumulator to which a stretch of some elements can be appended whole, by parts.
+pub trait Append<O, const P: usize>: Copy {
+    /// What the stretch's results are made from.
+    fn seed(self) -> Seed<P>;
+    /// The accumulator after a stretch of at most 64 elements; none where not all of them, and not all of
+    /// the results, are ordinary.
+    fn append<E: ProductError>(self, own: &Own<P>) -> Option<Self>;
 }
 
 /// Implements [`Compensate`] for a type whose accumulators belong to another type: how that one is
 /// reached from an element, and how an accumulator is shown.
 macro_rules! compensate {
-    ($op:ty, $t:ty, $of:ty, $by:ident, |$x:ident| $widen:expr, |$acc:ident| $shown:expr) => {
+    (
+        $op:ty, $t:ty, $of:ty, $by:ident,
+        |$x:ident| $widen:expr,
+        |$acc:ident| $shown:expr,
+        |$end:ident, $last:ident| $export:expr
+    ) => {
         impl Compensate<$op> for $t {
             type Acc = <$of as $by>::Acc;
             type Carry = <$of as $by>::Carry;
@@ -79,29 +104,57 @@ macro_rules! compensate {
                 <$of as $by>::import(carry)
             }
             #[inline(always)]
-            fn export(acc: Self::Acc) -> Self::Carry {
-                <$of as $by>::export(acc)
+            fn export_as($end: Self::Acc, $last: &[f64]) -> Self::Carry {
+                $export
             }
         }
     };
 }
 
 macro_rules! compensate_itself {
-    ($($t:ty),*) => { $(
-        compensate!(Sum, $t, $t, Sums, |x| x, |acc| <$t as Sums>::shown(acc));
-        compensate!(Prod, $t, $t, Product, |x| x, |acc| <$t as Product>::shown(acc));
+    ($op:ty, $by:ident: $($t:ty, |$last:ident| $shown:expr;)*) => { $(
+        compensate!(
+            $op, $t, $t, $by,
+            |x| x,
+            |acc| <$t as $by>::shown(acc),
+            |acc, $last| <$t as $by>::export_as(acc, $shown)
+        );
+    )* };
+    ($($op:ty, $by:ident;)*) => { $(
+        compensate_itself! {
+            $op, $by:
+            f32, |last| last[0] as f32;
+            f64, |last| last[0];
+            Complex<f32>, |last| Complex { re: last[0] as f32, im: last[1] as f32 };
+            Complex<f64>, |last| Complex { re: last[0], im: last[1] };
+        }
     )* };
 }
-compensate_itself!(f32, f64, Complex<f32>, Complex<f64>);
+compensate_itself! {
+    Sum, Sums;
+    Prod, Product;
+}
 
 /// 16-bit floats have the accumulators of a float, and each result is rounded from there once.
 macro_rules! compensate_narrow {
-    ($($t:ty),*) => { $(
-        compensate!(Sum, $t, f32, Sums, |x| x.to_f32(), |acc| <$t>::cast_from(acc.to_odd()));
-        compensate!(Prod, $t, f32, Product, |x| x.to_f32(), |acc| <$t>::cast_from(acc.to_odd()));
-    )* };
+    ($($op:ty, $by:ident: $($t:ty),*;)*) => { $($(
+        compensate!(
+            $op, $t, f32, $by,
+            |x| x.to_f32(),
+            |acc| <$t>::cast_from(acc.to_odd()),
+            |acc, last| {
+                let stands = <$t>::cast_from(acc.to_odd()) == <$t>::cast_from(last[0]);
+                // Between two results: two floats have no room for a number on the right side of the middle
+                // other than the one shown.
+                <f32 as $by>::export(if stands { acc } else { Pair::exact(last[0]) })
+            }
+        );
+    )*)* };
 }
-compensate_narrow!(F16, Bf16);
+compensate_narrow! {
+    Sum, Sums: F16, Bf16;
+    Prod, Product: F16, Bf16;
+}
 
 /// The two complex numbers of a pair, seen as a complex number of pairs.
 #[inline(always)]

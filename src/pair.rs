@@ -3,7 +3,7 @@
 //! The sum of two floats and its rounding error are two floats again (`two_sum`: D. E. Knuth, "The
 //! Art of Computer Programming", vol. 2, 4.2.2; `fast_two_sum`: T. J. Dekker, "A floating-point
 //! technique for extending the available precision", 1971), and so are the product and its error
-//! (`product_error`, by Dekker's splitting or by a fused multiply-add). A pair is *normalised* if
+//! ([`ProductError`], by Dekker's splitting or by a fused multiply-add). A pair is *normalised* if
 //! `value` is `value + error` rounded, so that it is the result to show.
 #![forbid(unsafe_code)]
 
@@ -86,16 +86,47 @@ pub fn fast_two_sum(a: f64, b: f64) -> Pair<f64> {
     }
 }
 
-/// What the rounded product `p` of `a` and `b` lacks, if `a` and `b` are below 2^990 and `p` is zero or
-/// above 2^-960.
-#[inline(always)]
-pub fn product_error(a: f64, b: f64, p: f64) -> f64 {
-    // A fused multiply-add gives the same number. Where the processor may lack one, it would be a
-    // call of a slow function.
-    if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
-        return a.mul_add(b, -p);
+/// A way to the rounding error of a product. All ways give the same bits.
+pub trait ProductError: Copy + 'static {
+    /// What the rounded product `p` of `a` and `b` lacks, rounded where a double does not hold it; +0.0 if
+    /// that is nothing. `a` and `b` are below 2^990.
+    fn lost(a: f64, b: f64, p: f64) -> f64;
+}
+
+/// By a fused multiply-add, in functions that are compiled for a processor with one; in others it would be
+/// a call.
+#[derive(Clone, Copy)]
+pub struct Fused;
+
+impl ProductError for Fused {
+    #[inline(always)]
+    fn lost(a: f64, b: f64, p: f64) -> f64 {
+        a.mul_add(b, -p) + 0.0
     }
-    // Halves of 26 digits, whose products are exact.
+}
+
+/// In any function: by Dekker's splitting, unless every processor has a fused multiply-add.
+#[derive(Clone, Copy)]
+pub struct Split;
+
+impl ProductError for Split {
+    #[inline(always)]
+    fn lost(a: f64, b: f64, p: f64) -> f64 {
+        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+            return Fused::lost(a, b, p);
+        }
+        // 2^-960; below, some of the split product is no normal number.
+        if p.abs() >= f64::from_bits((1023 - 960) << 52) {
+            return split_error(a, b, p);
+        }
+        small_error(a, b, p)
+    }
+}
+
+/// The error by halves of 26 digits, whose products are exact. A function of its own, for there are many
+/// places that have a use for it.
+#[inline(never)]
+fn split_error(a: f64, b: f64, p: f64) -> f64 {
     let split = |x: f64| {
         let scaled = x * 134_217_729.0;
         let high = scaled - (scaled - x);
@@ -103,6 +134,19 @@ pub fn product_error(a: f64, b: f64, p: f64) -> f64 {
     };
     let ((a1, a2), (b1, b2)) = (split(a), split(b));
     ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+}
+
+/// [`ProductError::lost`] for a product below 2^-960.
+#[cold]
+#[inline(never)]
+fn small_error(a: f64, b: f64, p: f64) -> f64 {
+    if p.abs() < f64::MIN_POSITIVE {
+        // At most half the least number, which rounds to zero.
+        return 0.0;
+    }
+    let [up, down] = [1023 + 200, 1023 - 200].map(|e: u64| f64::from_bits(e << 52));
+    let (smaller, larger) = if a.abs() < b.abs() { (a, b) } else { (b, a) };
+    split_error(smaller * up, larger, p * up) * down + 0.0
 }
 
 impl<F: Ieee> Pair<F> {
@@ -154,20 +198,20 @@ impl<F: Ieee> Pair<F> {
 }
 
 impl Pair<f64> {
-    /// The product of two numbers; their range is that of [`product_error`].
+    /// The product of two numbers; their range is that of [`ProductError::lost`].
     #[inline(always)]
-    pub fn of_product(a: f64, b: f64) -> Self {
+    pub fn of_product<E: ProductError>(a: f64, b: f64) -> Self {
         let value = a * b;
         Pair {
             value,
-            error: product_error(a, b, value),
+            error: E::lost(a, b, value),
         }
     }
 
     /// The product of two normalised pairs, normalised, within 2^-102 of it; ranges as above.
     #[inline(always)]
-    pub fn times(self, other: Self) -> Self {
-        let product = Pair::of_product(self.value, other.value);
+    pub fn times<E: ProductError>(self, other: Self) -> Self {
+        let product = Pair::of_product::<E>(self.value, other.value);
         let cross = self.value * other.error + self.error * other.value;
         fast_two_sum(product.value, product.error + cross)
     }
@@ -244,16 +288,25 @@ mod tests {
     #[test]
     fn both_ways_to_a_products_error_agree() {
         let mut random = 1u64;
-        for _ in 0..100_000 {
-            let mut next = || {
+        for i in 0..200_000 {
+            let mut next = |least: u64, greatest: u64| {
                 random = random
                     .wrapping_mul(6364136223846793005)
                     .wrapping_add(1442695040888963407);
-                let exponent = 1023 - 400 + (random >> 11) % 800;
-                f64::from_bits((random >> 63) << 63 | exponent << 52 | (random >> 8) >> 4)
+                let exponent = least + (random >> 11) % (greatest - least);
+                // Few digits now and then, for products without an error.
+                let digits = (random >> 8) >> 4 & if i % 5 == 0 { !0 << 30 } else { !0 };
+                f64::from_bits((random >> 63) << 63 | exponent << 52 | digits)
             };
-            let (a, b) = (next(), next());
-            assert_eq!(product_error(a, b, a * b), a.mul_add(b, -(a * b)));
+            let (a, b) = match i % 3 {
+                0 => (next(623, 1423), next(623, 1423)),
+                1 => (next(1, 1000), next(1, 1000)),
+                _ => (next(0, 30), next(0, 1100)),
+            };
+            for (a, b) in [(a, b), (b, a), (0.0 * a, b)] {
+                let lost = [Split::lost(a, b, a * b), Fused::lost(a, b, a * b)];
+                assert_eq!(lost[0].to_bits(), lost[1].to_bits(), "{a:e} {b:e}");
+            }
         }
     }
 

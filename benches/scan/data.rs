@@ -161,7 +161,11 @@ pub fn input(case: &Case, data: Data) -> Buffer {
         Type::F32 => fill(&buffer, || next(&mut numbers, |v| v as f32)),
         Type::F64 => fill(&buffer, || next(&mut numbers, |v| v)),
         Type::C128 => fill(&buffer, || {
-            [next(&mut numbers, |v| v), next(&mut numbers, |v| v)]
+            let scale = match data {
+                Data::NearOne => std::f64::consts::FRAC_1_SQRT_2,
+                _ => 1.0,
+            };
+            [(); 2].map(|()| next(&mut numbers, |v| scale * v))
         }),
         Type::U8 => fill(&buffer, || next(&mut numbers, |v| v as u8)),
         Type::U64 => fill(&buffer, || next(&mut numbers, |v| v as u64)),

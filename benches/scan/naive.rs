@@ -2,6 +2,7 @@
 //! after the other. Compiled for the same processors as the rest of the program.
 
 use crate::cases::{Case, Layout, Op, Type};
+use crate::compensated;
 use crate::data::{Buffer, Plain};
 use cumulative::ffi::{
     CUM_COMPENSATED, CUM_EXCLUSIVE, CUM_INCLUDE_INITIAL, CUM_NAN_IDENTITY, CUM_REVERSE,
@@ -11,10 +12,7 @@ use cumulative::ffi::{
 #[inline(never)]
 pub fn scan(case: &Case, x: &Buffer, out: &Buffer) {
     match (case.op, case.x, case.out) {
-        (Op::Sum, Type::F64, Type::F64) if case.mode == CUM_COMPENSATED => {
-            // SAFETY: two buffers, and whoever else uses them waits for this call to return.
-            compensated(unsafe { x.slice() }, unsafe { out.slice_mut() });
-        }
+        (_, _, _) if case.mode == CUM_COMPENSATED => compensated::scan(case, x, out),
         (Op::Sum, Type::F64, Type::F64) => run::<f64, f64, Sum>(case, x, out),
         (Op::Sum, Type::F32, Type::F32) => run::<f32, f32, Sum>(case, x, out),
         (Op::Sum, Type::C128, Type::C128) => run::<[f64; 2], [f64; 2], Sum>(case, x, out),
@@ -236,18 +234,6 @@ fn rows<X: Load<A>, A: Plain, O: Combine<A>>(x: &[X], out: &mut [A], inner: usiz
         for ((out, before), x) in out.iter_mut().zip(before).zip(x) {
             *out = O::combine(*before, x.load());
         }
-    }
-}
-
-/// The sum with the rounding errors of all additions in a second variable (Knuth's TwoSum).
-fn compensated(x: &[f64], out: &mut [f64]) {
-    let (mut sum, mut error) = (-0.0, 0.0);
-    for (&x, out) in x.iter().zip(out) {
-        let next: f64 = sum + x;
-        let added = next - sum;
-        error += (sum - (next - added)) + (x - added);
-        sum = next;
-        *out = sum + error;
     }
 }
 

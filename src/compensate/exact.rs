@@ -409,6 +409,57 @@ pub fn data(kind: &str, n: usize, random: &mut Random) -> Vec<f64> {
     x
 }
 
+/// Checks prefix products of `x` against results, all within one last place.
+pub fn check_products(x: &[f64], results: &[f64], format: Format, what: &str) {
+    let mut product = Big::from_f64(1.0);
+    for (i, (&x, &r)) in x.iter().zip(results).enumerate() {
+        product = product.mul(&Big::from_f64(x)).truncated(24);
+        let error = format.error(r, &product);
+        assert!(error <= 1.0, "{what}: {r:e} at {i} is off by {error}");
+    }
+}
+
+/// Factors whose prefix products wander between `2^low` and `2^high`.
+pub fn wandering(n: usize, low: f64, high: f64, spread: i32, random: &mut Random) -> Vec<f64> {
+    let mut place = 0.0;
+    let factors = (0..n).map(|_| {
+        let mut x = random.wide(-spread, spread);
+        while !(low..high).contains(&(place + x.abs().log2())) {
+            let towards = if place < low { 1.0 } else { -1.0 };
+            x = random.wide(-spread, spread);
+            if (place < low || place >= high) && x.abs().log2() * towards > 0.0 {
+                break;
+            }
+        }
+        place += x.abs().log2();
+        x
+    });
+    factors.collect()
+}
+
+/// Checks prefix products of complex numbers within one last place of their magnitude.
+pub fn check_complex(x: &[[f64; 2]], results: &[[f64; 2]], format: Format, what: &str) {
+    let big = Big::from_f64;
+    let mut z = [big(1.0), big(0.0)];
+    for (i, (x, r)) in x.iter().zip(results).enumerate() {
+        let x = x.map(big);
+        let re = z[0].mul(&x[0]).sub(&z[1].mul(&x[1]));
+        let im = z[0].mul(&x[1]).add(&z[1].mul(&x[0]));
+        // Both parts keep the same number of binary places.
+        let least = re.exponent().max(im.exponent()) - 700;
+        z = [re.rounded_down_to(least), im.rounded_down_to(least)];
+        let square = z[0].mul(&z[0]).add(&z[1].mul(&z[1]));
+        let ulp = square.exponent().div_euclid(2) - format.precision + 1;
+        let off = [0, 1].map(|part| big(r[part]).sub(&z[part]));
+        let error = off[0].mul(&off[0]).add(&off[1].mul(&off[1]));
+        assert!(
+            error.at_most(&big(1.0).scaled(2 * ulp)),
+            "{what}: {r:?} at {i} is off by {:e} places",
+            error.scaled(-2 * ulp).about().sqrt()
+        );
+    }
+}
+
 #[test]
 fn exact_arithmetic_agrees_with_integers() {
     let numbers = [0.0, 1.0, -1.0, 3e9, -7e15, 12345678.0, 0.5, -0.375];

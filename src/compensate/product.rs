@@ -14,10 +14,12 @@
 //! against the magnitude of both.
 #![forbid(unsafe_code)]
 
+mod append;
+
 use super::{narrowed, parts, whole, widened};
 use crate::elem::Complex;
 use crate::op::{Combine, Prod};
-use crate::pair::{Pair, fast_two_sum};
+use crate::pair::{Pair, ProductError, Split, fast_two_sum};
 
 /// A type with compensated products.
 pub trait Product: Copy {
@@ -35,14 +37,19 @@ pub trait Product: Copy {
     fn merge(first: Self::Acc, second: Self::Acc) -> Self::Acc;
     /// A caller's carry.
     fn import(carry: Self::Carry) -> Self::Acc;
+    /// The carry for the caller, with this value for what is shown.
+    fn export_as(acc: Self::Acc, value: Self) -> Self::Carry;
     /// The carry for the caller.
-    fn export(acc: Self::Acc) -> Self::Carry;
+    #[inline(always)]
+    fn export(acc: Self::Acc) -> Self::Carry {
+        Self::export_as(acc, Self::shown(acc))
+    }
 }
 
 /// A normalised pair times a number, normalised.
 #[inline(always)]
 fn times(acc: Pair<f64>, x: f64) -> Pair<f64> {
-    let product = Pair::of_product(acc.value, x);
+    let product = Pair::of_product::<Split>(acc.value, x);
     fast_two_sum(product.value, product.error + acc.error * x)
 }
 
@@ -72,7 +79,7 @@ impl Product for f32 {
 
     #[inline(always)]
     fn merge(first: Pair<f64>, second: Pair<f64>) -> Pair<f64> {
-        let next = first.times(second);
+        let next = first.times::<Split>(second);
         if Self::shown(next).is_normal() {
             next
         } else {
@@ -91,8 +98,8 @@ impl Product for f32 {
     }
 
     #[inline(always)]
-    fn export(acc: Pair<f64>) -> Pair<f32> {
-        narrowed(acc, Self::shown(acc))
+    fn export_as(acc: Pair<f64>, value: f32) -> Pair<f32> {
+        narrowed(acc, value)
     }
 }
 
@@ -226,21 +233,27 @@ impl Product for f64 {
     }
 
     #[inline(always)]
-    fn export(acc: Self::Acc) -> Pair<f64> {
-        let value = acc.shown();
-        if !value.is_finite() {
-            return Pair::exact(value);
-        }
-        let error = scale(acc.pair.error, acc.exponent);
-        Pair { value, error }.carried()
+    fn export_as(acc: Self::Acc, value: f64) -> Pair<f64> {
+        carried(acc.pair, acc.exponent, value)
     }
+}
+
+/// A product times `2^exponent`, shown as `value`, as a carry.
+#[inline(always)]
+fn carried(product: Pair<f64>, exponent: i32, value: f64) -> Pair<f64> {
+    if !value.is_finite() {
+        return Pair::exact(value);
+    }
+    let shown = scale(product.value, exponent);
+    let error = (shown - value) + scale(product.error, exponent);
+    Pair { value, error }.carried()
 }
 
 /// The product of two products, the second of which is shown as `x`.
 fn merge(first: Scaled<Pair<f64>>, second: Scaled<Pair<f64>>, x: f64) -> Scaled<Pair<f64>> {
     if first.ordinary() && second.ordinary() {
         let next = Scaled {
-            pair: first.pair.times(second.pair),
+            pair: first.pair.times::<Split>(second.pair),
             exponent: first.exponent + second.exponent,
         };
         let next = next.settled();
@@ -253,10 +266,13 @@ fn merge(first: Scaled<Pair<f64>>, second: Scaled<Pair<f64>>, x: f64) -> Scaled<
 
 /// The product of two complex numbers.
 #[inline(always)]
-fn complex_times(a: Complex<Pair<f64>>, b: Complex<Pair<f64>>) -> Complex<Pair<f64>> {
+fn complex_times<E: ProductError>(
+    a: Complex<Pair<f64>>,
+    b: Complex<Pair<f64>>,
+) -> Complex<Pair<f64>> {
     Complex {
-        re: a.re.times(b.re).plus(a.im.times(b.im).negated()),
-        im: a.re.times(b.im).plus(a.im.times(b.re)),
+        re: a.re.times::<E>(b.re).plus(a.im.times::<E>(b.im).negated()),
+        im: a.re.times::<E>(b.im).plus(a.im.times::<E>(b.re)),
     }
 }
 
@@ -284,7 +300,7 @@ fn complex_merge_f32(
     x: Complex<f32>,
 ) -> Complex<Pair<f64>> {
     let sequential = Prod::combine(z, x);
-    let next = complex_times(first, second);
+    let next = complex_times::<Split>(first, second);
     if sequential.is_finite() && <Complex<f32> as Product>::shown(next).is_normal() {
         next
     } else {
@@ -332,23 +348,22 @@ impl Product for Complex<f32> {
     }
 
     #[inline(always)]
-    fn export(acc: Self::Acc) -> Self::Carry {
-        let shown = Self::shown(acc);
+    fn export_as(acc: Self::Acc, value: Self) -> Self::Carry {
         whole(Complex {
-            re: narrowed(acc.re, shown.re),
-            im: narrowed(acc.im, shown.im),
+            re: narrowed(acc.re, value.re),
+            im: narrowed(acc.im, value.im),
         })
     }
 }
 
-impl Scaled<Complex<Pair<f64>>> {
-    /// The larger of the parts' magnitudes.
-    #[inline(always)]
-    fn larger(z: Complex<Pair<f64>>) -> f64 {
-        let (re, im) = (z.re.value.abs(), z.im.value.abs());
-        if re > im { re } else { im }
-    }
+/// The larger of the parts' magnitudes; NaN if one is.
+#[inline(always)]
+fn larger(z: Complex<Pair<f64>>) -> f64 {
+    let (re, im) = (z.re.value.abs(), z.im.value.abs());
+    if re > im || re.is_nan() { re } else { im }
+}
 
+impl Scaled<Complex<Pair<f64>>> {
     /// Two normalised pairs as they are, to be shown again: the smaller one may be too small to stand
     /// beside the other with a common exponent.
     #[inline(always)]
@@ -360,7 +375,7 @@ impl Scaled<Complex<Pair<f64>>> {
     #[inline(always)]
     fn centred(self) -> Self {
         let z = self.pair;
-        let larger = Self::larger(z);
+        let larger = larger(z);
         let finite = z.re.value.is_finite() && z.im.value.is_finite();
         if self.exponent != 0 || in_the_middle(larger) || larger == 0.0 || !finite {
             return self;
@@ -380,7 +395,7 @@ impl Scaled<Complex<Pair<f64>>> {
     /// With the exponent where it belongs.
     #[inline(always)]
     fn settled_parts(self) -> Self {
-        let inner = stored_exponent(Self::larger(self.pair));
+        let inner = stored_exponent(larger(self.pair));
         let exponent = self.exponent + inner;
         let (power, exponent) = if exponent.abs() <= MIDDLE {
             (power(self.exponent), 0)
@@ -406,10 +421,10 @@ fn complex_merge_f64(
     type Parts = Scaled<Complex<Pair<f64>>>;
     let sequential = Prod::combine(z, x);
     let (first, second) = (first.centred(), second.centred());
-    let ordinary = |z: Parts| in_the_middle(Parts::larger(z.pair));
+    let ordinary = |z: Parts| in_the_middle(larger(z.pair));
     if sequential.is_finite() && ordinary(first) && ordinary(second) {
         let next = Scaled {
-            pair: complex_times(first.pair, second.pair),
+            pair: complex_times::<Split>(first.pair, second.pair),
             exponent: first.exponent + second.exponent,
         };
         let next = next.settled_parts();
@@ -464,19 +479,10 @@ impl Product for Complex<f64> {
     }
 
     #[inline(always)]
-    fn export(acc: Self::Acc) -> Self::Carry {
-        let shown = Self::shown(acc);
-        let part = |value: f64, part: Pair<f64>| {
-            if value.is_finite() {
-                let error = scale(part.error, acc.exponent);
-                Pair { value, error }.carried()
-            } else {
-                Pair::exact(value)
-            }
-        };
+    fn export_as(acc: Self::Acc, value: Self) -> Self::Carry {
         whole(Complex {
-            re: part(shown.re, acc.pair.re),
-            im: part(shown.im, acc.pair.im),
+            re: carried(acc.pair.re, acc.exponent, value.re),
+            im: carried(acc.pair.im, acc.exponent, value.im),
         })
     }
 }

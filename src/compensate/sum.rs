@@ -15,9 +15,10 @@
 //! 2^-32.
 #![forbid(unsafe_code)]
 
-use super::{narrowed, parts, whole, widened};
+use super::{Append, Own, Seed, narrowed, parts, whole, widened};
 use crate::elem::Complex;
-use crate::pair::{Pair, fast_two_sum, two_sum};
+use crate::op::Sum;
+use crate::pair::{Pair, ProductError, fast_two_sum, two_sum};
 
 /// A type with compensated sums.
 pub trait Sums: Copy {
@@ -287,3 +288,60 @@ macro_rules! complex_sums {
     )* };
 }
 complex_sums!(f32, f64);
+
+impl Append<Sum, 1> for Triple {
+    #[inline(always)]
+    fn seed(self) -> Seed<1> {
+        [[self.high], [self.middle + self.low], [0.0]]
+    }
+
+    #[inline(always)]
+    fn append<E: ProductError>(self, own: &Own<1>) -> Option<Triple> {
+        let [[value], [error], ..] = *own;
+        if !(value.is_finite() && error.is_finite()) {
+            return None;
+        }
+        let high = two_sum(self.high, value);
+        let second = two_sum(self.middle, error);
+        let third = two_sum(second.value, high.error);
+        let low = self.low + (second.error + third.error);
+        Some(Triple::settled(high.value, third.value, low))
+    }
+}
+
+/// Sums of floats; a stretch is one double.
+impl Append<Sum, 1> for Pair<f64> {
+    #[inline(always)]
+    fn seed(self) -> Seed<1> {
+        [[self.value + self.error], [0.0], [0.0]]
+    }
+
+    #[inline(always)]
+    fn append<E: ProductError>(self, own: &Own<1>) -> Option<Pair<f64>> {
+        let [[value], ..] = *own;
+        if !value.is_finite() {
+            return None;
+        }
+        let sum = two_sum(self.value, value);
+        Some(Pair {
+            value: sum.value,
+            error: self.error + sum.error,
+        })
+    }
+}
+
+impl<A: Append<Sum, 1>> Append<Sum, 2> for Complex<A> {
+    #[inline(always)]
+    fn seed(self) -> Seed<2> {
+        let (re, im) = (self.re.seed(), self.im.seed());
+        [0, 1, 2].map(|i| [re[i][0], im[i][0]])
+    }
+
+    #[inline(always)]
+    fn append<E: ProductError>(self, own: &Own<2>) -> Option<Complex<A>> {
+        Some(Complex {
+            re: self.re.append::<E>(&own.map(|number| [number[0]]))?,
+            im: self.im.append::<E>(&own.map(|number| [number[1]]))?,
+        })
+    }
+}

@@ -1,6 +1,8 @@
 //! The scalar accumulators against exact arithmetic.
 
-use super::exact::{Big, F32, F64, Format, KINDS, Random, SumCheck, data};
+use super::exact::{
+    F32, F64, KINDS, Random, SumCheck, check_complex, check_products, data, wandering,
+};
 use super::*;
 
 /// Scans with the scalar accumulator.
@@ -14,8 +16,35 @@ fn scan<O, T: Compensate<O>>(x: &[T]) -> Vec<T> {
     results
 }
 
+/// A result's parts.
+trait InParts: Copy {
+    fn in_parts(self) -> Vec<f64>;
+}
+
+impl InParts for f64 {
+    fn in_parts(self) -> Vec<f64> {
+        vec![self]
+    }
+}
+
+impl InParts for f32 {
+    fn in_parts(self) -> Vec<f64> {
+        vec![self as f64]
+    }
+}
+
+impl InParts for Complex<f64> {
+    fn in_parts(self) -> Vec<f64> {
+        vec![self.re, self.im]
+    }
+}
+
+fn export<O, T: Compensate<O> + InParts>(acc: T::Acc) -> T::Carry {
+    T::export_as(acc, &T::shown(acc).in_parts())
+}
+
 /// Scans in chunks of `chunk`, passing carries on as callers do.
-fn scan_in_chunks<O, T: Compensate<O>>(x: &[T], chunk: usize) -> Vec<T> {
+fn scan_in_chunks<O, T: Compensate<O> + InParts>(x: &[T], chunk: usize) -> Vec<T> {
     let mut results = Vec::new();
     let mut carry: Option<T::Carry> = None;
     for chunk in x.chunks(chunk) {
@@ -28,7 +57,7 @@ fn scan_in_chunks<O, T: Compensate<O>>(x: &[T], chunk: usize) -> Vec<T> {
             results.push(T::shown(next));
             acc = Some(next);
         }
-        carry = acc.map(T::export);
+        carry = acc.map(export::<O, T>);
     }
     results
 }
@@ -151,34 +180,6 @@ fn an_underflow_stays_what_sequential_mode_makes_of_it() {
     assert_eq!(scan::<Prod, Complex<f64>>(&small)[2], z(0.0, 0.0));
 }
 
-/// Checks prefix products of `x` against results, all within one last place.
-fn check_products(x: &[f64], results: &[f64], format: Format, what: &str) {
-    let mut product = Big::from_f64(1.0);
-    for (i, (&x, &r)) in x.iter().zip(results).enumerate() {
-        product = product.mul(&Big::from_f64(x)).truncated(24);
-        let error = format.error(r, &product);
-        assert!(error <= 1.0, "{what}: {r:e} at {i} is off by {error}");
-    }
-}
-
-/// Factors whose prefix products wander between `2^low` and `2^high`.
-fn wandering(n: usize, low: f64, high: f64, spread: i32, random: &mut Random) -> Vec<f64> {
-    let mut place = 0.0;
-    let factors = (0..n).map(|_| {
-        let mut x = random.wide(-spread, spread);
-        while !(low..high).contains(&(place + x.abs().log2())) {
-            let towards = if place < low { 1.0 } else { -1.0 };
-            x = random.wide(-spread, spread);
-            if (place < low || place >= high) && x.abs().log2() * towards > 0.0 {
-                break;
-            }
-        }
-        place += x.abs().log2();
-        x
-    });
-    factors.collect()
-}
-
 #[test]
 fn products_are_within_one_place() {
     let mut random = Random(3);
@@ -226,29 +227,6 @@ fn the_first_element_may_be_a_denormal() {
     check_products(&x, &scan::<Prod, f64>(&x), F64, "from a denormal");
     let x = [3e-323, 2.0, 1e300, 0.3, 1e-250, 1e200];
     check_products(&x, &scan::<Prod, f64>(&x), F64, "through denormals");
-}
-
-/// Checks prefix products of complex numbers within one last place of their magnitude.
-fn check_complex(x: &[[f64; 2]], results: &[[f64; 2]], format: Format, what: &str) {
-    let big = Big::from_f64;
-    let mut z = [big(1.0), big(0.0)];
-    for (i, (x, r)) in x.iter().zip(results).enumerate() {
-        let x = x.map(big);
-        let re = z[0].mul(&x[0]).sub(&z[1].mul(&x[1]));
-        let im = z[0].mul(&x[1]).add(&z[1].mul(&x[0]));
-        // Both parts keep the same number of binary places.
-        let least = re.exponent().max(im.exponent()) - 700;
-        z = [re.rounded_down_to(least), im.rounded_down_to(least)];
-        let square = z[0].mul(&z[0]).add(&z[1].mul(&z[1]));
-        let ulp = square.exponent().div_euclid(2) - format.precision + 1;
-        let off = [0, 1].map(|part| big(r[part]).sub(&z[part]));
-        let error = off[0].mul(&off[0]).add(&off[1].mul(&off[1]));
-        assert!(
-            error.at_most(&big(1.0).scaled(2 * ulp)),
-            "{what}: {r:?} at {i} is off by {:e} places",
-            error.scaled(-2 * ulp).about().sqrt()
-        );
-    }
 }
 
 #[test]
@@ -326,7 +304,7 @@ fn a_carry_shows_the_last_result_and_need_not_be_normalised() {
         for &x in &x[1..] {
             acc = <f64 as Compensate<Sum>>::step(acc, x);
             let shown = <f64 as Compensate<Sum>>::shown(acc);
-            let carry = <f64 as Compensate<Sum>>::export(acc);
+            let carry = export::<Sum, f64>(acc);
             assert_eq!(carry.value.to_bits(), shown.to_bits());
             let back = <f64 as Compensate<Sum>>::import(carry);
             assert_eq!(<f64 as Compensate<Sum>>::shown(back), shown);

@@ -17,8 +17,7 @@ mod lines;
 mod speculate;
 mod window;
 
-use crate::accumulate::{Accumulate, Compensated, Errorless, Plain, Saturating};
-use crate::compensate::Compensate;
+use crate::accumulate::{Accumulate, Errorless, Plain, Saturating};
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
@@ -291,10 +290,6 @@ where
     };
 }
 
-impl<O: Combine<T>, T: Compensate<O>> Family for Compensated<O, T> {
-    const KERNEL: Kernel = generic::<Self>();
-}
-
 /// Integer kernels that can also look for an overflow.
 struct Checked<A>(std::marker::PhantomData<A>);
 
@@ -348,28 +343,6 @@ macro_rules! integer_kernel {
             (_, true) => {
                 with_integer!($dtype, T => family!(Checked<Errorless<Plain<$o, T>>>), else None)
             }
-        }
-    };
-}
-
-/// Products of floats and complex numbers with their rounding errors, and sums of 16-bit floats; those of
-/// others are in [`compensated`].
-macro_rules! compensated_kernel {
-    (Sum, $dtype:expr) => {
-        match $dtype {
-            DType::F16 => family!(Compensated<Sum, F16>),
-            _ => family!(Compensated<Sum, Bf16>),
-        }
-    };
-    (Prod, $dtype:expr) => {
-        match $dtype {
-            DType::F16 => family!(Compensated<Prod, F16>),
-            DType::Bf16 => family!(Compensated<Prod, Bf16>),
-            DType::F32 => family!(Compensated<Prod, f32>),
-            DType::F64 => family!(Compensated<Prod, f64>),
-            DType::C64 => family!(Compensated<Prod, Complex<f32>>),
-            DType::C128 => family!(Compensated<Prod, Complex<f64>>),
-            _ => None,
         }
     };
 }
@@ -489,8 +462,6 @@ fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'st
         }
         (Op::Max, _) => real_kernel!(Max, dtype, compensated),
         (Op::Min, _) => real_kernel!(Min, dtype, compensated),
-        (Op::Sum, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Sum, dtype),
-        (Op::Prod, Kind::Float | Kind::Complex) if compensated => compensated_kernel!(Prod, dtype),
         (Op::Sum, Kind::Float | Kind::Complex) if mode == Mode::Reassociate => {
             reassociated_kernel!(Sum, dtype)
         }

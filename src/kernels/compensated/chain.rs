@@ -1,160 +1,485 @@
-//! Chains of additions, in one double or in the lanes of a register.
+//! Chains of operations in lanes of doubles: those of one element, or of a register.
+//!
+//! A complex number has its real part in an even lane and its imaginary part in the next one.
 
-use crate::compensate::{Sums, Triple};
-use crate::elem::Elem;
-use crate::pair::{Pair, two_sum};
+use crate::pair::ProductError;
+use std::marker::PhantomData;
 
 /// Doubles side by side.
+///
+/// # Safety
+/// For all functions here: the processor has the registers' instruction set.
 pub trait Lanes: Copy {
+    /// One number in all even lanes and one in all odd ones.
+    unsafe fn of(even: f64, odd: f64) -> Self;
     /// `self + other`.
-    ///
-    /// # Safety
-    /// The processor has the registers' instruction set; so for all functions here.
     unsafe fn add(self, other: Self) -> Self;
     /// `self - other`.
-    ///
-    /// # Safety
-    /// As [`add`](Self::add).
     unsafe fn sub(self, other: Self) -> Self;
     /// The same bits as [`sub`](Self::sub), from other units of the processor where it has some.
-    ///
-    /// # Safety
-    /// As [`add`](Self::add).
     #[inline(always)]
     unsafe fn sub_beside(self, other: Self) -> Self {
         // SAFETY: this function's.
         unsafe { self.sub(other) }
     }
+    /// `self * other`.
+    unsafe fn mul(self, other: Self) -> Self;
+    /// What `product`, which is `self * other` rounded, lacks.
+    unsafe fn lost(self, other: Self, product: Self) -> Self;
+    /// The absolute values.
+    unsafe fn magnitude(self) -> Self;
+    /// `self` where it is larger than `other`, else `other`.
+    unsafe fn larger(self, other: Self) -> Self;
+    /// `self` where it is smaller than `other`, else `other`.
+    unsafe fn smaller(self, other: Self) -> Self;
+    /// The parts of complex numbers, exchanged.
+    unsafe fn swapped(self) -> Self;
+    /// Of complex numbers the real part, twice.
+    unsafe fn reals(self) -> Self;
+    /// Of complex numbers the imaginary part, twice, the first time negated.
+    unsafe fn imaginaries(self) -> Self;
 }
 
-impl Lanes for f64 {
+/// The parts of one element, whose products have their errors by `E`.
+pub struct Parts<E, const P: usize>(pub [f64; P], PhantomData<E>);
+
+impl<E, const P: usize> Clone for Parts<E, P> {
     #[inline(always)]
-    unsafe fn add(self, other: f64) -> f64 {
-        self + other
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E, const P: usize> Copy for Parts<E, P> {}
+
+impl<E, const P: usize> Parts<E, P> {
+    #[inline(always)]
+    pub fn new(parts: [f64; P]) -> Self {
+        Parts(parts, PhantomData)
+    }
+
+    // Loops and no closures: a closure would not be compiled for the instruction set of its function.
+    #[inline(always)]
+    fn with(mut self, other: Self, f: fn(f64, f64) -> f64) -> Self {
+        for p in 0..P {
+            self.0[p] = f(self.0[p], other.0[p]);
+        }
+        self
+    }
+}
+
+impl<E: ProductError, const P: usize> Lanes for Parts<E, P> {
+    #[inline(always)]
+    unsafe fn of(even: f64, odd: f64) -> Self {
+        let mut parts = [even; P];
+        if P > 1 {
+            parts[P - 1] = odd;
+        }
+        Parts::new(parts)
     }
     #[inline(always)]
-    unsafe fn sub(self, other: f64) -> f64 {
-        self - other
+    unsafe fn add(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
     }
-}
-
-/// A real type with the chains that its sums are made of.
-pub trait Real: Sums + Elem {
-    /// The sum so far.
-    type Chain<L: Lanes>: Copy;
-    /// The number itself.
-    fn to_f64(self) -> f64;
-    /// The number rounded.
-    fn from_f64(x: f64) -> Self;
-    /// A chain that starts from a value and its error.
-    fn start<L: Lanes>(value: L, error: L) -> Self::Chain<L>;
-    /// A chain with one more number.
-    ///
-    /// # Safety
-    /// As [`Lanes::add`].
-    unsafe fn push<L: Lanes>(chain: Self::Chain<L>, x: L) -> Self::Chain<L>;
-    /// What is shown of a chain, to be rounded to the type.
-    ///
-    /// # Safety
-    /// As [`Lanes::add`].
-    unsafe fn result<L: Lanes>(chain: Self::Chain<L>) -> L;
-    /// The value of a chain, and its error if it has one.
-    fn total<L: Lanes>(chain: Self::Chain<L>) -> (L, Option<L>);
-    /// A finite sum as a value and its error, for a chain to start from.
-    fn seed(acc: Self::Acc) -> (f64, f64);
-    /// A finite sum and a chain's total.
-    fn append(acc: Self::Acc, value: f64, error: f64) -> Self::Acc;
-}
-
-/// Sum2: the errors are added up beside the sum.
-impl Real for f64 {
-    type Chain<L: Lanes> = (L, L);
-
     #[inline(always)]
-    fn to_f64(self) -> f64 {
+    unsafe fn sub(self, other: Self) -> Self {
+        self.with(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.with(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn lost(mut self, other: Self, product: Self) -> Self {
+        for p in 0..P {
+            self.0[p] = E::lost(self.0[p], other.0[p], product.0[p]);
+        }
         self
     }
     #[inline(always)]
-    fn from_f64(x: f64) -> f64 {
-        x
+    unsafe fn magnitude(self) -> Self {
+        self.with(self, |a, _| a.abs())
     }
     #[inline(always)]
-    fn start<L: Lanes>(value: L, error: L) -> (L, L) {
-        (value, error)
+    unsafe fn larger(self, other: Self) -> Self {
+        self.with(other, |a, b| if a > b { a } else { b })
     }
     #[inline(always)]
-    unsafe fn push<L: Lanes>((value, error): (L, L), x: L) -> (L, L) {
+    unsafe fn smaller(self, other: Self) -> Self {
+        self.with(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn swapped(mut self) -> Self {
+        self.0.reverse();
+        self
+    }
+    #[inline(always)]
+    unsafe fn reals(self) -> Self {
+        Parts::new([self.0[0]; P])
+    }
+    #[inline(always)]
+    unsafe fn imaginaries(self) -> Self {
+        let mut parts = [self.0[P - 1]; P];
+        parts[0] = -parts[0];
+        Parts::new(parts)
+    }
+}
+
+/// Some registers.
+pub trait Numbers<L>: Copy + AsRef<[L]> + AsMut<[L]> {
+    /// All alike.
+    fn all(x: L) -> Self;
+}
+
+impl<L: Copy, const N: usize> Numbers<L> for [L; N] {
+    #[inline(always)]
+    fn all(x: L) -> Self {
+        [x; N]
+    }
+}
+
+/// The two chains of an operation: one for a stretch by itself, and one that goes on from what is before
+/// the stretch. Their numbers are those of [`Append`](crate::compensate::Append).
+///
+/// # Safety
+/// For all functions here: as for [`Lanes`].
+pub trait Chains {
+    /// A stretch by itself so far.
+    type Own<L: Lanes>: Numbers<L>;
+    /// What is before the stretch, and the stretch so far.
+    type Chain<L: Lanes>: Numbers<L>;
+    /// The parts of what changes no number in combining, but for zeros' signs and a complex number's
+    /// infinities.
+    const NEUTRAL: [f64; 2];
+    /// Whether results are to be looked at for infinities and NaN: where a stretch by itself does not
+    /// tell.
+    const WATCHED: bool;
+    /// Of no element.
+    unsafe fn own<L: Lanes>() -> Self::Own<L>;
+    /// One more element.
+    unsafe fn push_own<L: Lanes>(own: Self::Own<L>, x: L) -> Self::Own<L>;
+    /// One more element.
+    unsafe fn push<L: Lanes>(chain: Self::Chain<L>, x: L) -> Self::Chain<L>;
+    /// What is shown, to be rounded to the type.
+    unsafe fn result<L: Lanes>(chain: Self::Chain<L>) -> L;
+    /// Whether a stretch that begins with `first`, after `last` has been shown (neutral if it is the line's
+    /// first one), might lose the sign of a -0.0.
+    fn hides(last: &[f64], started: bool, first: &[f64]) -> bool;
+    /// Whether a value in parts is one that no element brings back among the others: then [`step`](Self::step)
+    /// finds what comes next.
+    fn stuck(value: &[f64]) -> bool;
+    /// One more element, plainly.
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L;
+}
+
+fn is_negative_zero(part: f64) -> bool {
+    part.to_bits() == (-0.0f64).to_bits()
+}
+
+/// Whether all parts are infinite or NaN.
+#[inline(always)]
+fn all_special(value: &[f64]) -> bool {
+    value.iter().all(|part| !part.is_finite())
+}
+
+/// The sum of two numbers and its error.
+#[inline(always)]
+unsafe fn two_sum<L: Lanes>(a: L, b: L) -> (L, L) {
+    // SAFETY: the caller's: the instruction set is there.
+    unsafe {
+        let sum = a.add(b);
+        let seen = sum.sub(a);
+        let rounded = a.sub_beside(sum.sub_beside(seen));
+        (sum, rounded.add(b.sub_beside(seen)))
+    }
+}
+
+/// Sums of f64: the errors are added up beside the sum.
+pub struct SumWithErrors;
+
+impl Chains for SumWithErrors {
+    type Own<L: Lanes> = [L; 2];
+    type Chain<L: Lanes> = [L; 2];
+    const NEUTRAL: [f64; 2] = [-0.0; 2];
+    const WATCHED: bool = true;
+
+    #[inline(always)]
+    unsafe fn own<L: Lanes>() -> [L; 2] {
+        // SAFETY: this function's.
+        unsafe { [L::of(-0.0, -0.0), L::of(0.0, 0.0)] }
+    }
+    #[inline(always)]
+    unsafe fn push_own<L: Lanes>(own: [L; 2], x: L) -> [L; 2] {
+        // SAFETY: this function's.
+        unsafe { Self::push(own, x) }
+    }
+    #[inline(always)]
+    unsafe fn push<L: Lanes>([value, error]: [L; 2], x: L) -> [L; 2] {
         // SAFETY: this function's.
         unsafe {
-            let sum = value.add(x);
-            let seen = sum.sub(value);
-            let rounded = value.sub_beside(sum.sub_beside(seen));
-            let lost = rounded.add(x.sub_beside(seen));
-            (sum, error.add(lost))
+            let (sum, lost) = two_sum(value, x);
+            [sum, error.add(lost)]
         }
     }
     #[inline(always)]
-    unsafe fn result<L: Lanes>((value, error): (L, L)) -> L {
+    unsafe fn result<L: Lanes>([value, error]: [L; 2]) -> L {
         // SAFETY: this function's.
         unsafe { value.add(error) }
     }
     #[inline(always)]
-    fn total<L: Lanes>((value, error): (L, L)) -> (L, Option<L>) {
-        (value, Some(error))
+    fn hides(last: &[f64], _started: bool, first: &[f64]) -> bool {
+        let mut parts = last.iter().zip(first);
+        parts.any(|(&last, &first)| is_negative_zero(last) && is_negative_zero(first))
     }
     #[inline(always)]
-    fn seed(acc: Triple) -> (f64, f64) {
-        (acc.high, acc.middle + acc.low)
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value)
     }
     #[inline(always)]
-    fn append(acc: Triple, value: f64, error: f64) -> Triple {
-        let high = two_sum(acc.high, value);
-        let second = two_sum(acc.middle, error);
-        let third = two_sum(second.value, high.error);
-        let low = acc.low + (second.error + third.error);
-        Triple::settled(high.value, third.value, low)
-    }
-}
-
-/// Doubles alone.
-impl Real for f32 {
-    type Chain<L: Lanes> = L;
-
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self as f64
-    }
-    #[inline(always)]
-    fn from_f64(x: f64) -> f32 {
-        x as f32
-    }
-    #[inline(always)]
-    fn start<L: Lanes>(value: L, _error: L) -> L {
-        value
-    }
-    #[inline(always)]
-    unsafe fn push<L: Lanes>(value: L, x: L) -> L {
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
         // SAFETY: this function's.
         unsafe { value.add(x) }
     }
+}
+
+/// Sums of floats: doubles alone.
+pub struct SumOfDoubles;
+
+impl Chains for SumOfDoubles {
+    type Own<L: Lanes> = [L; 1];
+    type Chain<L: Lanes> = [L; 1];
+    const NEUTRAL: [f64; 2] = [-0.0; 2];
+    const WATCHED: bool = true;
+
     #[inline(always)]
-    unsafe fn result<L: Lanes>(value: L) -> L {
+    unsafe fn own<L: Lanes>() -> [L; 1] {
+        // SAFETY: this function's.
+        unsafe { [L::of(-0.0, -0.0)] }
+    }
+    #[inline(always)]
+    unsafe fn push_own<L: Lanes>(own: [L; 1], x: L) -> [L; 1] {
+        // SAFETY: this function's.
+        unsafe { Self::push(own, x) }
+    }
+    #[inline(always)]
+    unsafe fn push<L: Lanes>([value]: [L; 1], x: L) -> [L; 1] {
+        // SAFETY: this function's.
+        unsafe { [value.add(x)] }
+    }
+    #[inline(always)]
+    unsafe fn result<L: Lanes>([value]: [L; 1]) -> L {
         value
     }
     #[inline(always)]
-    fn total<L: Lanes>(value: L) -> (L, Option<L>) {
-        (value, None)
+    fn hides(last: &[f64], _started: bool, first: &[f64]) -> bool {
+        let mut parts = last.iter().zip(first);
+        parts.any(|(&last, &first)| is_negative_zero(last) && is_negative_zero(first))
     }
     #[inline(always)]
-    fn seed(acc: Pair<f64>) -> (f64, f64) {
-        (acc.value + acc.error, 0.0)
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value)
     }
     #[inline(always)]
-    fn append(acc: Pair<f64>, value: f64, _error: f64) -> Pair<f64> {
-        let sum = two_sum(acc.value, value);
-        Pair {
-            value: sum.value,
-            error: acc.error + sum.error,
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { value.add(x) }
+    }
+}
+
+/// A kind of numbers that are multiplied.
+pub trait Factors {
+    /// The value and error of a product with one more number.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
+    unsafe fn times_with_error<L: Lanes>(product: [L; 2], x: L) -> [L; 2];
+    /// The same without errors.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
+    unsafe fn times<L: Lanes>(value: L, x: L) -> L;
+    /// The magnitude of a number, or of the larger of its parts.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
+    unsafe fn magnitude<L: Lanes>(value: L) -> L;
+    /// One.
+    const ONE: [f64; 2];
+}
+
+/// Real factors.
+pub struct RealFactors;
+
+impl Factors for RealFactors {
+    const ONE: [f64; 2] = [1.0; 2];
+
+    #[inline(always)]
+    unsafe fn times_with_error<L: Lanes>([value, error]: [L; 2], x: L) -> [L; 2] {
+        // SAFETY: this function's.
+        unsafe {
+            let product = value.mul(x);
+            [product, error.mul(x).add(value.lost(x, product))]
         }
+    }
+    #[inline(always)]
+    unsafe fn times<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { value.mul(x) }
+    }
+    #[inline(always)]
+    unsafe fn magnitude<L: Lanes>(value: L) -> L {
+        // SAFETY: this function's.
+        unsafe { value.magnitude() }
+    }
+}
+
+/// Complex factors.
+pub struct ComplexFactors;
+
+impl Factors for ComplexFactors {
+    const ONE: [f64; 2] = [1.0, 0.0];
+
+    #[inline(always)]
+    unsafe fn times_with_error<L: Lanes>([value, error]: [L; 2], x: L) -> [L; 2] {
+        // SAFETY: this function's.
+        unsafe {
+            let (re, im, crossed) = (x.reals(), x.imaginaries(), value.swapped());
+            let (first, second) = (value.mul(re), crossed.mul(im));
+            let lost = value.lost(re, first).add(crossed.lost(im, second));
+            let before = error.mul(re).add(error.swapped().mul(im));
+            let (sum, rounded) = two_sum(first, second);
+            [sum, before.add(rounded.add(lost))]
+        }
+    }
+    #[inline(always)]
+    unsafe fn times<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe {
+            let crossed = value.swapped().mul(x.imaginaries());
+            value.mul(x.reals()).add(crossed)
+        }
+    }
+    #[inline(always)]
+    unsafe fn magnitude<L: Lanes>(value: L) -> L {
+        // SAFETY: this function's.
+        unsafe {
+            let magnitude = value.magnitude();
+            magnitude.larger(magnitude.swapped())
+        }
+    }
+}
+
+/// A stretch's product by itself, with its error, and its least and greatest magnitude on the way.
+#[inline(always)]
+unsafe fn push_watched<F: Factors, L: Lanes>(own: [L; 4], x: L) -> [L; 4] {
+    let [value, error, least, greatest] = own;
+    // SAFETY: the caller's: the instruction set is there.
+    unsafe {
+        let [value, error] = F::times_with_error([value, error], x);
+        let magnitude = F::magnitude(value);
+        // In this order a NaN, which stays in the value, is what is found in the end.
+        let (least, greatest) = (least.smaller(magnitude), greatest.larger(magnitude));
+        [value, error, least, greatest]
+    }
+}
+
+/// [`push_watched`] of nothing.
+#[inline(always)]
+unsafe fn one<F: Factors, L: Lanes>() -> [L; 4] {
+    // SAFETY: the caller's: the instruction set is there.
+    unsafe {
+        let (zero, one) = (L::of(0.0, 0.0), L::of(1.0, 1.0));
+        [L::of(F::ONE[0], F::ONE[1]), zero, one, one]
+    }
+}
+
+/// Products of f64 and their complex numbers: value and error of what is before come with a power of two
+/// that brings results to their place.
+pub struct ProductWithErrors<F>(PhantomData<F>);
+
+impl<F: Factors> Chains for ProductWithErrors<F> {
+    type Own<L: Lanes> = [L; 4];
+    type Chain<L: Lanes> = [L; 3];
+    const NEUTRAL: [f64; 2] = F::ONE;
+    const WATCHED: bool = false;
+
+    #[inline(always)]
+    unsafe fn own<L: Lanes>() -> [L; 4] {
+        // SAFETY: this function's.
+        unsafe { one::<F, L>() }
+    }
+    #[inline(always)]
+    unsafe fn push_own<L: Lanes>(own: [L; 4], x: L) -> [L; 4] {
+        // SAFETY: this function's.
+        unsafe { push_watched::<F, L>(own, x) }
+    }
+    #[inline(always)]
+    unsafe fn push<L: Lanes>([value, error, power]: [L; 3], x: L) -> [L; 3] {
+        // SAFETY: this function's.
+        unsafe {
+            let [value, error] = F::times_with_error([value, error], x);
+            [value, error, power]
+        }
+    }
+    #[inline(always)]
+    unsafe fn result<L: Lanes>([value, error, power]: [L; 3]) -> L {
+        // SAFETY: this function's.
+        unsafe { value.add(error).mul(power) }
+    }
+    #[inline(always)]
+    fn hides(_last: &[f64], started: bool, first: &[f64]) -> bool {
+        !started && first.iter().any(|&first| is_negative_zero(first))
+    }
+    #[inline(always)]
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value) || value.iter().all(|&part| part == 0.0)
+    }
+    #[inline(always)]
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { F::times(value, x) }
+    }
+}
+
+/// Products of floats and their complex numbers: with their errors only where a stretch is by itself.
+pub struct ProductOfDoubles<F>(PhantomData<F>);
+
+impl<F: Factors> Chains for ProductOfDoubles<F> {
+    type Own<L: Lanes> = [L; 4];
+    type Chain<L: Lanes> = [L; 1];
+    const NEUTRAL: [f64; 2] = F::ONE;
+    const WATCHED: bool = false;
+
+    #[inline(always)]
+    unsafe fn own<L: Lanes>() -> [L; 4] {
+        // SAFETY: this function's.
+        unsafe { one::<F, L>() }
+    }
+    #[inline(always)]
+    unsafe fn push_own<L: Lanes>(own: [L; 4], x: L) -> [L; 4] {
+        // SAFETY: this function's.
+        unsafe { push_watched::<F, L>(own, x) }
+    }
+    #[inline(always)]
+    unsafe fn push<L: Lanes>([value]: [L; 1], x: L) -> [L; 1] {
+        // SAFETY: this function's.
+        unsafe { [F::times(value, x)] }
+    }
+    #[inline(always)]
+    unsafe fn result<L: Lanes>([value]: [L; 1]) -> L {
+        value
+    }
+    #[inline(always)]
+    fn hides(_last: &[f64], started: bool, first: &[f64]) -> bool {
+        !started && first.iter().any(|&first| is_negative_zero(first))
+    }
+    #[inline(always)]
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value) || value.iter().all(|&part| part == 0.0)
+    }
+    #[inline(always)]
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { F::times(value, x) }
     }
 }

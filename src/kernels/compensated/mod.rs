@@ -1,15 +1,16 @@
-//! Compensated sums of contiguous lines, by stretches.
+//! Compensated sums and products, by stretches.
 //!
 //! # The idea
 //!
 //! A compensated sum is a chain of additions with the rounding error of each one added up beside it
-//! (T. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", 2005, call it Sum2). One
-//! chain is slow, for each addition waits for the one before. So a line is cut into *stretches* of
-//! [`STRETCH`] elements, and a stretch is gone through twice:
+//! (T. Ogita, S. M. Rump and S. Oishi, "Accurate sum and dot product", 2005, call it Sum2), and a
+//! compensated product a chain of multiplications with their errors beside it, each multiplied along with
+//! what follows. One chain is slow, for each operation waits for the one before. So a line is cut into
+//! *stretches* of [`STRETCH`] elements, and a stretch is gone through twice:
 //!
 //! ```text
-//! for each stretch:    t, e = chain from its first element      its total and the total's error
-//! one after the other: c = what is before the stretch;   carry = carry + t + e, in three doubles
+//! for each stretch:    t, e = chain from its first element      the stretch by itself, and its error
+//! one after the other: c = what is before the stretch;   carry = carry combined with t, e
 //! for each stretch:    h, l = chain that starts from c;   each result is h + l
 //! ```
 //!
@@ -19,10 +20,30 @@
 //! in a line costs no earlier result its accuracy, which a split by the largest element of a block
 //! (S. M. Rump, T. Ogita and S. Oishi, "Accurate floating-point summation", 2008) would.
 //!
-//! For f32 a chain is additions of doubles and has no errors beside it: 64 of them lose 2^-47 of the
-//! sum of the magnitudes, where 2^-32 are allowed.
+//! The steps of the chains are in [`chain`], the middle in [`crate::compensate`].
 //!
-//! # The error
+//! # The bits
+//!
+//! A result is what these operations on doubles give, in this order, whoever carries them out:
+//!
+//! ```text
+//! sum:      s = h + x;    l = l + (error of that addition)
+//! product:  p = h * x;    l = l * x + (error of that multiplication)
+//! complex:  p = h * (a, a);   q = (im h, re h) * (-b, b);   s = p + q
+//!           l = (l * (a, a) + (im l, re l) * (-b, b)) + (error of s + (error of p + error of q))
+//! ```
+//!
+//! None of them is fused, and errors are what they are however they are found: that of a multiplication by a
+//! fused multiply-add or by splitting the factors ([`ProductError`]), in any range. Lines along and across and
+//! all instruction sets have the same stretches, counted from where the line or a piece of it begins, and
+//! pieces begin at multiples of [`STRETCH`].
+//!
+//! Doubles are enough for floats, so that their chains have no errors beside them but where a stretch is
+//! multiplied by itself: 64 additions lose 2^-47 of the sum of the magnitudes, where 2^-32 are allowed; 64
+//! multiplications lose 2^-47 of a result, but what they lost would add up from stretch to stretch. 16-bit
+//! floats have the chains of floats, and each result is rounded from there once.
+//!
+//! # The error of a sum
 //!
 //! Let S be the sum of the magnitudes before and up to an element of f64, and Q that of a stretch. Each
 //! of up to 64 additions of a chain has an error of at most 2^-53 S, added up in `l`, which starts from
@@ -31,20 +52,32 @@
 //! total is wrong by at most 2^-95 Q, which adds up to 2^-95 S over any number of stretches. What the
 //! carry loses is told in [`crate::compensate`]. All is far below the 2^-90 S that the contract allows.
 //!
+//! # The error of a product
+//!
+//! After k steps `l` is at most k 2^-53 of `h`, and a step rounds it twice: all together at most 2^-94 of the
+//! product, and for complex ones, which have twelve operations a step, 2^-90 of its magnitude. The last
+//! addition adds half a place. What is before a stretch loses as much for each stretch there, which is
+//! nothing for less than 2^40 elements.
+//!
 //! # What makes an exception
 //!
-//! Infinities and NaN, results that overflow, and a leading -0.0, whose sign the sum with a number of
-//! another kind would lose. A stretch that starts from -0.0 (or nothing) and whose first element is
-//! -0.0, or that shows anything that is not finite, is done one by one by the scalar accumulator. The
-//! stretch is the unit of that on every instruction set, and so all of them give the same bits.
+//! In sums infinities and NaN, results that overflow, and a leading -0.0, whose sign the sum with a number of
+//! another kind would lose. In products what is not in the middle of the range of doubles: zeros, infinities
+//! and NaN, and stretches whose product by itself grows beyond 2^400 or falls below 2^-400 on the way, and
+//! then results that are not normal. (A product of f64 before a stretch may be anywhere: it comes with a power
+//! of two beside it.) A stretch with any of that is done one by one by the scalar accumulator. Whether it is
+//! one depends on its elements and what is before it alone; the stretch is the unit of that everywhere, and so
+//! all ways still give the same bits. What is zero, infinite or NaN before a stretch stays so in products, and
+//! what is infinite or NaN in sums: then plain operations are all that is left.
 //!
 //! # Results and carries
 //!
-//! The carry is the better sum: it may round to a neighbour of the last result. An accumulator holds
+//! The carry is the better number: it may round to a neighbour of the last result. An accumulator holds
 //! both, and a caller's carry has the value of the last result and the error that makes it the carry,
 //! cut off where the pair would stand for another result.
 
 mod chain;
+mod line;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -52,387 +85,367 @@ mod x86;
 
 use super::{Block, Family, Kernel, generic};
 use crate::accumulate::Accumulate;
-use crate::compensate::Sums;
+use crate::compensate::{Append, Compensate, Own};
 use crate::dtype::DType;
-use crate::elem::{Complex, Elem};
-use crate::op::{Combine, Op, Sum};
+use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
+use crate::op::{Combine, Op, Prod, Sum};
+use crate::pair::{ProductError, Split};
 use crate::simd::Isa;
-use chain::Real;
+use chain::{
+    Chains, ComplexFactors, Numbers, Parts, ProductOfDoubles, ProductWithErrors, RealFactors,
+    SumOfDoubles, SumWithErrors,
+};
+use line::{Line, Scan};
 use std::marker::PhantomData;
 
 /// Elements of a stretch. Changing it changes results.
 const STRETCH: usize = 64;
 
-/// Elements of a line that are scanned at a time, whole stretches.
-const PIECE: usize = 16 * STRETCH;
-
-/// A type with one or two real parts, the sums of which are independent.
-pub trait Parted<const P: usize>: Sums + Elem {
-    /// The type of its parts.
-    type Real: Real;
-    /// What an exclusive scan shows first.
-    const ZERO: Self;
-    /// The sums of the parts.
-    fn split(acc: <Self as Sums>::Acc) -> [<Self::Real as Sums>::Acc; P];
-    /// The inverse of [`split`](Self::split).
-    fn join(parts: [<Self::Real as Sums>::Acc; P]) -> <Self as Sums>::Acc;
+/// A type with one or two real parts, which doubles hold.
+pub trait Parted<const P: usize>: Elem {
+    /// The parts.
+    fn to_parts(self) -> [f64; P];
+    /// The number that rounds the parts.
+    fn of_parts(parts: [f64; P]) -> Self;
+    /// Whether a result with this part is certainly finite, in the floats that accumulators stand for.
+    fn within(part: f64) -> bool;
 }
 
 macro_rules! parted {
     ($($f:ty),*) => { $(
         impl Parted<1> for $f {
-            type Real = $f;
-            const ZERO: $f = <Sum as Combine<$f>>::IDENTITY;
             #[inline(always)]
-            fn split(acc: <$f as Sums>::Acc) -> [<$f as Sums>::Acc; 1] {
-                [acc]
+            fn to_parts(self) -> [f64; 1] {
+                [self as f64]
             }
             #[inline(always)]
-            fn join([acc]: [<$f as Sums>::Acc; 1]) -> <$f as Sums>::Acc {
-                acc
+            fn of_parts([x]: [f64; 1]) -> $f {
+                x as $f
+            }
+            #[inline(always)]
+            fn within(part: f64) -> bool {
+                (part as $f).is_finite()
             }
         }
 
         impl Parted<2> for Complex<$f> {
-            type Real = $f;
-            const ZERO: Self = <Sum as Combine<Self>>::IDENTITY;
             #[inline(always)]
-            fn split(acc: <Self as Sums>::Acc) -> [<$f as Sums>::Acc; 2] {
-                [acc.re, acc.im]
+            fn to_parts(self) -> [f64; 2] {
+                [self.re as f64, self.im as f64]
             }
             #[inline(always)]
-            fn join([re, im]: [<$f as Sums>::Acc; 2]) -> <Self as Sums>::Acc {
-                Complex { re, im }
+            fn of_parts([re, im]: [f64; 2]) -> Self {
+                Complex { re: re as $f, im: im as $f }
+            }
+            #[inline(always)]
+            fn within(part: f64) -> bool {
+                <$f as Parted<1>>::within(part)
             }
         }
     )* };
 }
 parted!(f32, f64);
 
-/// An accumulator: the sum of each part, and what was shown last.
-pub struct State<T: Parted<P>, const P: usize> {
-    sums: [<T::Real as Sums>::Acc; P],
-    shown: [T::Real; P],
+/// Makes an infinity of all that is not below 2^127: whether a float overflows beyond that is left to the
+/// scalar accumulator.
+const LOUD: f64 = f64::from_bits((1023 + 897) << 52);
+
+macro_rules! parted_narrow {
+    ($($t:ty),*) => { $(
+        impl Parted<1> for $t {
+            #[inline(always)]
+            fn to_parts(self) -> [f64; 1] {
+                [self.to_f32() as f64]
+            }
+            #[inline(always)]
+            fn of_parts([x]: [f64; 1]) -> $t {
+                <$t>::cast_from(x)
+            }
+            #[inline(always)]
+            fn within(part: f64) -> bool {
+                (part * LOUD).is_finite()
+            }
+        }
+    )* };
+}
+parted_narrow!(F16, Bf16);
+
+/// A type with compensated `O` by stretches.
+pub trait ByStretches<O, const P: usize>: Parted<P> + Compensate<O, Acc: Append<O, P>> {
+    /// How its stretches are gone through.
+    type Chains: Chains;
 }
 
-impl<T: Parted<P>, const P: usize> Clone for State<T, P> {
+macro_rules! by_stretches {
+    ($($o:ty, $p:literal, $chains:ty: $($t:ty),*;)*) => { $($(
+        impl ByStretches<$o, $p> for $t {
+            type Chains = $chains;
+        }
+    )*)* };
+}
+by_stretches! {
+    Sum, 1, SumWithErrors: f64;
+    Sum, 2, SumWithErrors: Complex<f64>;
+    Sum, 1, SumOfDoubles: f32, F16, Bf16;
+    Sum, 2, SumOfDoubles: Complex<f32>;
+    Prod, 1, ProductWithErrors<RealFactors>: f64;
+    Prod, 2, ProductWithErrors<ComplexFactors>: Complex<f64>;
+    Prod, 1, ProductOfDoubles<RealFactors>: f32, F16, Bf16;
+    Prod, 2, ProductOfDoubles<ComplexFactors>: Complex<f32>;
+}
+
+/// An accumulator: the scalar one, and what was shown last, before it was rounded to the type.
+pub struct State<A, const P: usize> {
+    acc: A,
+    last: [f64; P],
+}
+
+impl<A: Copy, const P: usize> Clone for State<A, P> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Parted<P>, const P: usize> Copy for State<T, P> {}
+impl<A: Copy, const P: usize> Copy for State<A, P> {}
 
-impl<T: Parted<P>, const P: usize> State<T, P> {
-    /// The state after sums that are shown as they are.
+/// A compensated `O` by stretches.
+pub struct Stretched<O, T, const P: usize>(PhantomData<(O, T)>);
+
+/// The accumulator of a type.
+type StateOf<O, T, const P: usize> = State<<T as Compensate<O>>::Acc, P>;
+
+impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
+    /// The state of an accumulator that is shown as it is.
     #[inline(always)]
-    fn of(sums: [<T::Real as Sums>::Acc; P]) -> Self {
-        State {
-            sums,
-            shown: sums.map(T::Real::shown),
-        }
+    fn state(acc: T::Acc) -> StateOf<O, T, P> {
+        let last = T::shown(acc).to_parts();
+        State { acc, last }
     }
 
-    /// What a line starts from: nothing, which adds to any number but -0.0 like -0.0.
+    /// The parts of [`Chains::NEUTRAL`].
     #[inline(always)]
-    fn nothing() -> Self {
-        Self::of([T::Real::from_f64(-0.0).exact(); P])
+    fn neutral() -> [f64; P] {
+        let mut parts = [0.0; P];
+        parts.copy_from_slice(&T::Chains::NEUTRAL[..P]);
+        parts
     }
 
-    /// Whether the stretch after this state may not begin with these parts: the sign of -0.0 would not
-    /// come out.
+    /// What a line starts from: nothing, which combines like the neutral element.
     #[inline(always)]
-    fn hides(&self, first: [T::Real; P]) -> bool {
-        let negative_zero = |x: T::Real| x.to_f64().to_bits() == (-0.0f64).to_bits();
-        (0..P).any(|p| negative_zero(self.shown[p]) && negative_zero(first[p]))
+    fn nothing() -> StateOf<O, T, P> {
+        Self::state(T::of_parts(Self::neutral()).exact())
     }
 }
 
-/// Sums by stretches.
-pub struct Stretched<T, const P: usize>(PhantomData<T>);
-
-impl<T: Parted<P>, const P: usize> Accumulate for Stretched<T, P> {
+impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Accumulate for Stretched<O, T, P> {
     type T = T;
-    type Acc = State<T, P>;
-    type Carry = <T as Sums>::Carry;
-    const IDENTITY: T = T::ZERO;
+    type Acc = StateOf<O, T, P>;
+    type Carry = T::Carry;
+    const IDENTITY: T = O::IDENTITY;
 
     #[inline(always)]
     fn first(x: T) -> Self::Acc {
-        State::of(T::split(x.exact()))
+        Self::state(x.exact())
     }
     #[inline(always)]
-    fn step(acc: Self::Acc, x: T) -> Self::Acc {
-        State::of(T::split(<T as Sums>::step(T::join(acc.sums), x)))
+    fn step(state: Self::Acc, x: T) -> Self::Acc {
+        Self::state(T::step(state.acc, x))
     }
     #[inline(always)]
-    fn value(acc: Self::Acc) -> T {
-        parts::whole(acc.shown)
+    fn value(state: Self::Acc) -> T {
+        T::of_parts(state.last)
     }
     #[inline(always)]
     fn merge(first: Self::Acc, second: Self::Acc) -> Self::Acc {
-        let merged = <T as Sums>::merge(T::join(first.sums), T::join(second.sums));
-        State::of(T::split(merged))
+        Self::state(T::merge(first.acc, second.acc))
     }
     #[inline(always)]
     fn import(carry: Self::Carry) -> Self::Acc {
-        State::of(T::split(<T as Sums>::import(carry)))
+        Self::state(T::import(carry))
     }
     #[inline(always)]
-    fn export(acc: Self::Acc) -> Self::Carry {
-        T::export_as(T::join(acc.sums), parts::whole(acc.shown))
+    fn export(state: Self::Acc) -> Self::Carry {
+        T::export_as(state.acc, &state.last)
     }
 }
 
-/// Elements and their parts.
-mod parts {
-    use super::Parted;
-
-    /// An element from its parts.
-    #[inline(always)]
-    pub fn whole<T: Parted<P>, const P: usize>(parts: [T::Real; P]) -> T {
-        const { assert!(size_of::<T>() == size_of::<[T::Real; P]>()) };
-        // SAFETY: a number is its parts, one after the other.
-        unsafe { (&raw const parts).cast::<T>().read_unaligned() }
-    }
-
-    /// The parts of an element.
-    #[inline(always)]
-    pub fn split<T: Parted<P>, const P: usize>(x: T) -> [T::Real; P] {
-        const { assert!(size_of::<T>() == size_of::<[T::Real; P]>()) };
-        // SAFETY: a number is its parts, one after the other.
-        unsafe { (&raw const x).cast::<[T::Real; P]>().read_unaligned() }
+/// A [`Stretch`], for any function that it is compiled into.
+#[inline(always)]
+unsafe fn stretch<O: Combine<T>, T: ByStretches<O, P>, const P: usize, E: ProductError>(
+    x: *const u8,
+    results: *mut u8,
+    n: usize,
+    state: *mut u8,
+    started: bool,
+) {
+    // SAFETY: this function's; a state that has not started is written before it is read.
+    let (x, results, state) = unsafe {
+        let state = state.cast::<StateOf<O, T, P>>();
+        if !started {
+            state.write(Stretched::<O, T, P>::nothing());
+        }
+        let x = std::slice::from_raw_parts(x.cast::<T>(), n);
+        let results = std::slice::from_raw_parts_mut(results.cast::<T>(), n);
+        (x, results, &mut *state)
+    };
+    match plain_stretch::<O, T, P, E>(x, results, state, started) {
+        Some(after) => *state = after,
+        None => one_by_one::<O, T, P>(x, results, state, started),
     }
 }
 
-/// Scans a stretch of `n` elements, at most [`STRETCH`], into `results`, and returns the state after it.
-fn stretch<T: Parted<P>, const P: usize>(
-    x: &[T],
-    results: &mut [T],
-    before: Option<State<T, P>>,
-) -> State<T, P> {
-    let state = before.unwrap_or(State::nothing());
-    if let Some(state) = plain_stretch(x, results, state) {
-        return state;
-    }
-    let mut acc = before;
-    for (&x, result) in x.iter().zip(results) {
-        let next = match acc {
-            Some(acc) => Stretched::<T, P>::step(acc, x),
-            None => Stretched::<T, P>::first(x),
-        };
-        *result = Stretched::<T, P>::value(next);
-        acc = Some(next);
-    }
-    acc.unwrap_or(state)
+/// A [`Stretch`] for every processor.
+unsafe fn stretch_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    x: *const u8,
+    results: *mut u8,
+    n: usize,
+    state: *mut u8,
+    started: bool,
+) {
+    // SAFETY: this function's.
+    unsafe { stretch::<O, T, P, Split>(x, results, n, state, started) }
 }
 
-/// The same where all is finite and no zero's sign is at stake; `None` elsewhere, with anything in
+/// The same where all is ordinary and no zero's sign is at stake; `None` elsewhere, with anything in
 /// `results`.
 #[inline(always)]
-fn plain_stretch<T: Parted<P>, const P: usize>(
+fn plain_stretch<O: Combine<T>, T: ByStretches<O, P>, const P: usize, E: ProductError>(
     x: &[T],
     results: &mut [T],
-    mut state: State<T, P>,
-) -> Option<State<T, P>> {
-    let part = |x: &T, p: usize| parts::split(*x)[p].to_f64();
-    if state.hides(parts::split(*x.first()?)) {
+    state: &StateOf<O, T, P>,
+    started: bool,
+) -> Option<StateOf<O, T, P>> {
+    let seed = state.acc.seed();
+    let first = x.first()?.to_parts();
+    if T::Chains::stuck(&seed[0]) || T::Chains::hides(&state.last, started, &first) {
         return None;
     }
-    let mut shown = [[T::Real::from_f64(0.0); P]; STRETCH];
-    for (p, sum) in state.sums.iter_mut().enumerate() {
-        let (value, error) = T::Real::seed(*sum);
-        let mut chain = T::Real::start(value, error);
-        // -0.0 is what adds nothing.
-        let mut own = T::Real::start(-0.0, 0.0);
-        let mut finite = true;
-        for (i, x) in x.iter().enumerate() {
-            let x = part(x, p);
-            // SAFETY: a double needs no instruction set.
-            unsafe {
-                chain = T::Real::push(chain, x);
-                own = T::Real::push(own, x);
-                let result = T::Real::from_f64(T::Real::result(chain));
-                finite &= result.to_f64().is_finite();
-                shown[i][p] = result;
-            }
-        }
-        let (value, error) = T::Real::total(own);
-        let error = error.unwrap_or(0.0);
-        if !(finite && value.is_finite() && error.is_finite()) {
-            return None;
-        }
-        *sum = T::Real::append(*sum, value, error);
+    let mut last = state.last;
+    let mut within = true;
+    let mut chain = <T::Chains as Chains>::Chain::all(Parts::<E, P>::new([0.0; P]));
+    for (number, seed) in chain.as_mut().iter_mut().zip(seed) {
+        *number = Parts::new(seed);
     }
-    for (shown, result) in shown.iter().zip(results.iter_mut()) {
-        *result = parts::whole(*shown);
-    }
-    state.shown = shown[x.len() - 1];
-    Some(state)
-}
-
-/// What is left of a line, or an instruction set's own way to scan some of it.
-///
-/// `x` and `out` hold `n` elements, at most [`PIECE`], and are the same or do not meet. Returns the state
-/// after them. The last argument is whether to ask for the piece after this one, because no cache has it.
-type Piece<T, const P: usize> = unsafe fn(
-    x: *const T,
-    out: *mut T,
-    n: usize,
-    before: Option<State<T, P>>,
-    exclusive: bool,
-    ahead: bool,
-) -> State<T, P>;
-
-/// Scans some elements stretch by stretch.
-///
-/// # Safety
-/// As [`Piece`].
-unsafe fn stretches<T: Parted<P>, const P: usize>(
-    x: *const T,
-    out: *mut T,
-    n: usize,
-    mut state: Option<State<T, P>>,
-    exclusive: bool,
-    _ahead: bool,
-) -> State<T, P> {
-    let mut elements = [Stretched::<T, P>::IDENTITY; STRETCH];
-    let mut results = elements;
-    for at in (0..n).step_by(STRETCH) {
-        let len = STRETCH.min(n - at);
-        // SAFETY: this function's; elements are read before their places are written.
-        unsafe {
-            for (i, element) in elements[..len].iter_mut().enumerate() {
-                *element = x.add(at + i).read_unaligned();
+    let mut numbers: Own<P> = [[0.0; P]; 4];
+    // SAFETY: doubles need no instruction set.
+    unsafe {
+        let mut own = T::Chains::own::<Parts<E, P>>();
+        for (&x, shown) in x.iter().zip(results) {
+            let x = Parts::new(x.to_parts());
+            own = T::Chains::push_own(own, x);
+            chain = T::Chains::push(chain, x);
+            last = T::Chains::result(chain).0;
+            for part in last {
+                within &= !T::Chains::WATCHED || T::within(part);
             }
-            let before = state;
-            state = Some(stretch(&elements[..len], &mut results[..len], before));
-            if exclusive {
-                let first = before.map_or(Stretched::<T, P>::IDENTITY, Stretched::<T, P>::value);
-                out.add(at).write_unaligned(first);
-            }
-            let shown = &results[..len - exclusive as usize];
-            for (i, &result) in shown.iter().enumerate() {
-                out.add(at + exclusive as usize + i).write_unaligned(result);
-            }
+            *shown = T::of_parts(last);
+        }
+        for (number, own) in numbers.iter_mut().zip(own.as_ref()) {
+            *number = own.0;
         }
     }
-    state.unwrap_or(State::nothing())
-}
-
-/// Scans every row of the block.
-///
-/// # Safety
-/// As [`super::Run`]; the instruction set that `piece` needs is there.
-#[inline(always)]
-unsafe fn run<T: Parted<P>, const P: usize>(block: &Block, piece: Piece<T, P>) {
-    for row in 0..block.rows {
-        // SAFETY: row is one of the block's rows, and has its accumulator.
-        unsafe {
-            let x = block.x.offset(row as isize * block.x_pitch).cast::<T>();
-            let out = block.out.offset(row as isize * block.out_pitch).cast::<T>();
-            let slot = block.acc.cast::<State<T, P>>().add(row);
-            let mut state = block.started.then(|| slot.read());
-            for at in (0..block.len).step_by(PIECE) {
-                let n = PIECE.min(block.len - at);
-                state = Some(piece(
-                    x.add(at),
-                    out.add(at),
-                    n,
-                    state,
-                    block.exclusive,
-                    block.stream,
-                ));
-            }
-            if let Some(state) = state {
-                slot.write(state);
-            }
-        }
+    if !within {
+        return None;
     }
+    let acc = state.acc.append::<E>(&numbers)?;
+    Some(State { acc, last })
 }
 
-/// [`run`] everywhere.
-///
-/// # Safety
-/// As [`super::Run`].
-unsafe fn portable<T: Parted<P>, const P: usize>(block: &Block) {
-    // SAFETY: this function's.
-    unsafe { run::<T, P>(block, stretches::<T, P>) }
-}
-
-/// Scans some columns of at most [`STRETCH`] rows of the block.
-///
-/// # Safety
-/// As [`super::Run`]; the rows and columns are the block's.
-unsafe fn columns<T: Parted<P>, const P: usize>(
-    block: &Block,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
+/// The same by the scalar accumulator, one element after the other.
+#[inline(never)]
+fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    x: &[T],
+    results: &mut [T],
+    state: &mut StateOf<O, T, P>,
+    started: bool,
 ) {
-    let size = size_of::<T>() as isize;
-    let mut elements = [T::ZERO; STRETCH];
-    let mut results = elements;
-    for column in columns {
-        let at = |row: usize, pitch: isize| row as isize * pitch + column as isize * size;
-        // SAFETY: this function's; elements are read before their places are written.
-        unsafe {
-            for (element, row) in elements.iter_mut().zip(rows.clone()) {
-                let x = block.x.offset(at(row, block.x_pitch));
-                *element = x.cast::<T>().read_unaligned();
-            }
-            let slot = block.acc.cast::<State<T, P>>().add(column);
-            let before = (block.started || rows.start > 0).then(|| slot.read());
-            let n = rows.len();
-            slot.write(stretch(&elements[..n], &mut results[..n], before));
-            if block.exclusive {
-                results[..n].rotate_right(1);
-                results[0] = before.map_or(T::ZERO, Stretched::<T, P>::value);
-            }
-            for (&result, row) in results.iter().zip(rows.clone()) {
-                let out = block.out.offset(at(row, block.out_pitch));
-                out.cast::<T>().write_unaligned(result);
-            }
+    let mut value = Parts::<Split, P>::new(state.acc.seed()[0]);
+    if T::Chains::stuck(&value.0) {
+        for (&x, result) in x.iter().zip(results) {
+            // SAFETY: doubles need no instruction set.
+            value = unsafe { T::Chains::step(value, Parts::new(x.to_parts())) };
+            *result = T::of_parts(value.0);
         }
+        *state = Stretched::<O, T, P>::first(T::of_parts(value.0));
+        return;
+    }
+    let mut started = started;
+    for (&x, result) in x.iter().zip(results) {
+        *state = match started {
+            true => Stretched::<O, T, P>::step(*state, x),
+            false => Stretched::<O, T, P>::first(x),
+        };
+        started = true;
+        *result = Stretched::<O, T, P>::value(*state);
     }
 }
 
-/// Scans down the rows of the block.
-///
-/// # Safety
-/// As [`super::Run`].
-unsafe fn across<T: Parted<P>, const P: usize>(block: &Block) {
-    for top in (0..block.rows).step_by(STRETCH) {
-        let rows = top..block.rows.min(top + STRETCH);
+impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
+    /// Stretch by stretch, on every processor.
+    const ANYWHERE: Scan = Scan::of::<O, T, P>(stretch_anywhere::<O, T, P>);
+
+    /// Scans every row of the block.
+    ///
+    /// # Safety
+    /// As [`super::Run`].
+    unsafe fn along(block: &Block) {
         // SAFETY: this function's.
-        unsafe { columns::<T, P>(block, rows, 0..block.len) }
+        unsafe { Self::ANYWHERE.rows(block) }
+    }
+
+    /// Scans down the rows of the block.
+    ///
+    /// # Safety
+    /// As [`super::Run`].
+    unsafe fn across(block: &Block) {
+        // SAFETY: this function's.
+        unsafe { Self::ANYWHERE.down(block) }
     }
 }
 
-impl<T: Parted<P>, const P: usize> Family for Stretched<T, P> {
+impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Family for Stretched<O, T, P> {
     const KERNEL: Kernel = Kernel {
-        along: portable::<T, P>,
-        across: across::<T, P>,
+        along: Self::along,
+        across: Self::across,
         grid: STRETCH,
         ..generic::<Self>()
     };
 }
 
-/// The kernels of compensated sums that go by stretches.
+/// The kernels of compensated sums and products of floats and complex numbers.
 pub fn kernel(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
-    if op != Op::Sum {
-        return None;
-    }
     #[cfg(target_arch = "x86_64")]
-    if let Some(kernel) = x86::kernel(isa, dtype) {
+    if let Some(kernel) = x86::kernel(isa, op, dtype) {
         return Some(kernel);
     }
     let _ = isa;
+    match op {
+        Op::Sum => portable_kernel::<Sum>(dtype),
+        Op::Prod => portable_kernel::<Prod>(dtype),
+        _ => None,
+    }
+}
+
+/// Those that run everywhere.
+fn portable_kernel<O>(dtype: DType) -> Option<&'static Kernel>
+where
+    O: Combine<F16> + Combine<Bf16> + Combine<f32> + Combine<f64>,
+    O: Combine<Complex<f32>> + Combine<Complex<f64>>,
+    F16: ByStretches<O, 1>,
+    Bf16: ByStretches<O, 1>,
+    f32: ByStretches<O, 1>,
+    f64: ByStretches<O, 1>,
+    Complex<f32>: ByStretches<O, 2>,
+    Complex<f64>: ByStretches<O, 2>,
+{
     match dtype {
-        DType::F32 => super::family!(Stretched<f32, 1>),
-        DType::F64 => super::family!(Stretched<f64, 1>),
-        DType::C64 => super::family!(Stretched<Complex<f32>, 2>),
-        DType::C128 => super::family!(Stretched<Complex<f64>, 2>),
+        DType::F16 => super::family!(Stretched<O, F16, 1>),
+        DType::Bf16 => super::family!(Stretched<O, Bf16, 1>),
+        DType::F32 => super::family!(Stretched<O, f32, 1>),
+        DType::F64 => super::family!(Stretched<O, f64, 1>),
+        DType::C64 => super::family!(Stretched<O, Complex<f32>, 2>),
+        DType::C128 => super::family!(Stretched<O, Complex<f64>, 2>),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
-//! The block kernels against each other on every instruction set, and against exact arithmetic.
+//! The kernels against each other on every instruction set, and against exact arithmetic.
+
+mod products;
 
 use super::*;
-use crate::accumulate::Compensated;
 use crate::compensate::exact::{F32, F64, KINDS, Random, SumCheck, data};
 use crate::elem::Elem;
 
@@ -98,6 +99,8 @@ bits! {
     f64 => |x| if x.is_nan() { u128::MAX } else { x.to_bits() as u128 };
     f32 => |x| if x.is_nan() { u128::MAX } else { x.to_bits() as u128 };
     Complex<f64> => |z| z.re.bits() << 64 | z.im.bits() & (u128::MAX >> 64);
+    F16 => |x| if x.is_nan() { u128::MAX } else { x.0 as u128 };
+    Bf16 => |x| if x.is_nan() { u128::MAX } else { x.0 as u128 };
     Complex<f32> => |z| z.re.bits() << 64 | z.im.bits() & (u128::MAX >> 64);
 }
 
@@ -145,10 +148,14 @@ fn everywhere() -> impl Iterator<Item = Isa> {
 }
 
 /// Every way to call the kernels of a type gives the same bits.
-fn same_bits<T: Draw>() {
-    let (dtype, make) = (T::DTYPE, T::draw);
+fn same_bits<T: Draw>(op: Op) {
+    let dtype = T::DTYPE;
+    let make = |random: &mut Random, n: usize| match op {
+        Op::Prod if random.below(3) > 0 => T::draw_factors(random, n),
+        _ => T::draw(random, n),
+    };
     let mut random = Random(dtype.size() as u64 + 40);
-    let kernel_of = |isa| kernel(isa, Op::Sum, dtype).expect("sums have block kernels");
+    let kernel_of = |isa| kernel(isa, op, dtype).expect("sums and products have kernels");
     let lengths = (1..150).chain([
         255, 256, 257, 300, 511, 512, 513, 700, 1024, 1025, 2000, 5000,
     ]);
@@ -215,54 +222,78 @@ fn same_bits<T: Draw>() {
 trait Draw: Bits + std::fmt::Debug {
     const DTYPE: DType;
     fn draw(random: &mut Random, n: usize) -> Vec<Self>;
+    /// Numbers whose products stay in the range for a while.
+    fn draw_factors(random: &mut Random, n: usize) -> Vec<Self>;
 }
 
-impl Draw for f64 {
-    const DTYPE: DType = DType::F64;
-    fn draw(random: &mut Random, n: usize) -> Vec<f64> {
-        awkward(n, random, 1023, -1074)
-    }
+/// Numbers with one part, whose exponents lie between two.
+macro_rules! draw {
+    ($($t:ty, $dtype:ident, $greatest:literal, $least:literal;)*) => { $(
+        impl Draw for $t {
+            const DTYPE: DType = DType::$dtype;
+            fn draw(random: &mut Random, n: usize) -> Vec<$t> {
+                let x = awkward(n, random, $greatest, $least);
+                x.into_iter().map(|x| <$t>::of_parts([x])).collect()
+            }
+            fn draw_factors(random: &mut Random, n: usize) -> Vec<$t> {
+                let x = products::factors(n, random, $greatest, $least);
+                x.into_iter().map(|x| <$t>::of_parts([x])).collect()
+            }
+        }
+    )* };
+}
+draw! {
+    f64, F64, 1023, -1074;
+    f32, F32, 127, -149;
+    F16, F16, 15, -24;
+    Bf16, Bf16, 127, -133;
 }
 
-impl Draw for f32 {
-    const DTYPE: DType = DType::F32;
-    fn draw(random: &mut Random, n: usize) -> Vec<f32> {
-        let x = awkward(n, random, 127, -149);
-        x.into_iter().map(|x| x as f32).collect()
-    }
+/// Sums' parts have nothing to do with each other, factors have any angle.
+macro_rules! draw_complex {
+    ($($f:ty, $dtype:ident;)*) => { $(
+        impl Draw for Complex<$f> {
+            const DTYPE: DType = DType::$dtype;
+            fn draw(random: &mut Random, n: usize) -> Vec<Self> {
+                let (re, im) = (<$f>::draw(random, n), <$f>::draw(random, n));
+                let parts = re.into_iter().zip(im);
+                parts.map(|(re, im)| Complex { re, im }).collect()
+            }
+            fn draw_factors(random: &mut Random, n: usize) -> Vec<Self> {
+                let quarters = random.below(4) == 0;
+                let moduli = <$f>::draw_factors(random, n);
+                let turned = moduli.into_iter().map(|r| {
+                    let quarter = random.below(4);
+                    let angle = 6.3 * random.uniform();
+                    match quarter {
+                        0 if quarters => Complex { re: r, im: 0.0 },
+                        1 if quarters => Complex { re: 0.0, im: -r },
+                        2 if quarters => Complex { re: -r, im: -0.0 },
+                        _ => Complex { re: r * angle.cos() as $f, im: r * angle.sin() as $f },
+                    }
+                });
+                turned.collect()
+            }
+        }
+    )* };
 }
-
-/// Parts that have nothing to do with each other.
-fn draw_complex<F: Draw>(random: &mut Random, n: usize) -> Vec<Complex<F>> {
-    let (re, im) = (F::draw(random, n), F::draw(random, n));
-    let parts = re.into_iter().zip(im);
-    parts.map(|(re, im)| Complex { re, im }).collect()
-}
-
-impl Draw for Complex<f64> {
-    const DTYPE: DType = DType::C128;
-    fn draw(random: &mut Random, n: usize) -> Vec<Self> {
-        draw_complex(random, n)
-    }
-}
-
-impl Draw for Complex<f32> {
-    const DTYPE: DType = DType::C64;
-    fn draw(random: &mut Random, n: usize) -> Vec<Self> {
-        draw_complex(random, n)
-    }
+draw_complex! {
+    f64, C128;
+    f32, C64;
 }
 
 #[test]
 fn sums_of_floats_have_the_same_bits_however_they_are_called() {
-    same_bits::<f64>();
-    same_bits::<f32>();
+    same_bits::<f64>(Op::Sum);
+    same_bits::<f32>(Op::Sum);
+    same_bits::<F16>(Op::Sum);
+    same_bits::<Bf16>(Op::Sum);
 }
 
 #[test]
 fn sums_of_complex_numbers_have_the_same_bits_however_they_are_called() {
-    same_bits::<Complex<f64>>();
-    same_bits::<Complex<f32>>();
+    same_bits::<Complex<f64>>(Op::Sum);
+    same_bits::<Complex<f32>>(Op::Sum);
 }
 
 #[test]
@@ -273,7 +304,7 @@ fn results_agree_with_the_scalar_accumulator_where_that_is_defined_by_the_sequen
         let n = 1 + random.below(600);
         let x = awkward(n, &mut random, 1023, -1074);
         let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
-        let scalar = &const { generic::<Compensated<Sum, f64>>() };
+        let scalar = &const { generic::<Stretched<Sum, f64, 1>>() };
         let (r, _) = scan(block, &x, None, PLAIN);
         let (s, _) = scan(scalar, &x, None, PLAIN);
         for (r, s) in r.into_iter().zip(s) {
@@ -311,7 +342,7 @@ fn bound_holds(n: usize, stride: usize) {
     for kind in KINDS {
         let x = data(kind, n, &mut random);
         let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
-        for kernel in [block, &const { generic::<Compensated<Sum, f64>>() }] {
+        for kernel in [block, &const { generic::<Stretched<Sum, f64, 1>>() }] {
             let (r, _) = scan(kernel, &x, None, PLAIN);
             let worst = check_line(&x, |i| r[i], stride, &mut SumCheck::new(F64), kind);
             assert!(
@@ -329,7 +360,7 @@ fn bound_holds(n: usize, stride: usize) {
         let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
         let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
         let block = super::kernel(Isa::best(None), Op::Sum, DType::F32).expect("as above");
-        for kernel in [block, &const { generic::<Compensated<Sum, f32>>() }] {
+        for kernel in [block, &const { generic::<Stretched<Sum, f32, 1>>() }] {
             let (r, _) = scan(kernel, &x, None, PLAIN);
             let worst = check_line(
                 &wide,
@@ -385,8 +416,12 @@ fn losses_of_many_blocks_do_not_add_up() {
 }
 
 /// Scanning down columns gives the bits of scanning each of them along.
-fn same_bits_across<T: Draw>() {
-    let (dtype, make) = (T::DTYPE, T::draw);
+fn same_bits_across<T: Draw>(op: Op) {
+    let dtype = T::DTYPE;
+    let make = |random: &mut Random, n: usize| match op {
+        Op::Prod if random.below(3) > 0 => T::draw_factors(random, n),
+        _ => T::draw(random, n),
+    };
     let mut random = Random(dtype.size() as u64 + 50);
     let size = size_of::<T>();
     for (rows, len) in [
@@ -399,12 +434,12 @@ fn same_bits_across<T: Draw>() {
         (130, 3),
     ] {
         let lines: Vec<Vec<T>> = (0..len).map(|_| make(&mut random, rows)).collect();
-        let reference = kernel(Isa::Scalar, Op::Sum, dtype).expect("sums have block kernels");
+        let reference = kernel(Isa::Scalar, op, dtype).expect("sums and products have kernels");
         let carries: Vec<Vec<u8>> = (0..len)
             .map(|_| scan(reference, &make(&mut random, 2), None, PLAIN).1)
             .collect();
         for isa in everywhere() {
-            let kernel = kernel(isa, Op::Sum, dtype).expect("sums have block kernels");
+            let kernel = kernel(isa, op, dtype).expect("sums and products have kernels");
             for variant in 0..16 {
                 let exclusive = variant & 1 != 0;
                 let started = variant & 4 != 0;
@@ -476,10 +511,12 @@ fn same_bits_across<T: Draw>() {
 
 #[test]
 fn sums_down_columns_have_the_bits_of_sums_along() {
-    same_bits_across::<f64>();
-    same_bits_across::<f32>();
-    same_bits_across::<Complex<f64>>();
-    same_bits_across::<Complex<f32>>();
+    same_bits_across::<f64>(Op::Sum);
+    same_bits_across::<f32>(Op::Sum);
+    same_bits_across::<F16>(Op::Sum);
+    same_bits_across::<Bf16>(Op::Sum);
+    same_bits_across::<Complex<f64>>(Op::Sum);
+    same_bits_across::<Complex<f32>>(Op::Sum);
 }
 
 #[test]

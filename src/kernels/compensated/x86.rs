@@ -1,102 +1,149 @@
-//! Compensated sums in registers: several stretches at a time, one in each lane.
+//! Compensated sums and products in registers: several stretches at a time, one in each lane.
 //!
-//! [`along`] and [`across`] tell how lanes are filled; both work on pairs of registers of AVX2, or single
-//! ones of AVX-512, of as many lanes.
+//! Along a line, stretches are read and written like rows of a block, by way of
+//! [`Square`](crate::simd::square::Square); down the rows of a block, every column is a stretch. Between the
+//! two ways through them the elements wait as columns of doubles in a room in the first-level cache. That is
+//! also where they are found again if there is an exception and all is done anew, stretch by stretch.
+//!
+//! AVX2 is enough: with AVX-512, sums of f64 took 6 % less time and products of c128 3 %, others as much.
 
-mod across;
 mod along;
+mod columns;
 mod registers;
+mod scan;
 
-use super::chain::Real;
-use super::{PIECE, Parted, Stretched, run};
+use super::chain::Chains;
+use super::{ByStretches, Scan, StateOf, Stretched, stretch};
+use crate::compensate::Append;
 use crate::dtype::DType;
-use crate::elem::Complex;
+use crate::elem::{Bf16, Complex, F16};
 use crate::kernels::{Block, Family, Kernel, family};
+use crate::op::{Combine, Op, Prod, Sum};
+use crate::pair::Fused;
 use crate::simd::Isa;
-use registers::{Columns, Two};
-use std::arch::x86_64::__m512d;
+use along::Squares;
+use columns::Columns;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 
-/// Doubles of as many elements as are scanned at a time, complex ones included.
-const DOUBLES: usize = 2 * PIECE;
+/// A compensated `O` of a type by pairs of squares.
+struct Pairs<O, T, const P: usize, const N: usize, const K: usize>(PhantomData<(O, T)>);
 
-/// The elements as doubles, pair after pair of squares, column after column.
-#[repr(align(64))]
-struct Room(MaybeUninit<[f64; DOUBLES]>);
-
-/// A chain in the lanes of `B`.
-type Chain<T, const P: usize, B> = <<T as Parted<P>>::Real as Real>::Chain<B>;
-
-/// Sums of a type by pairs of squares.
-struct Pairs<T, B, const P: usize, const N: usize, const K: usize>(PhantomData<(T, B)>);
-
-/// The kernels of a type on an instruction set.
-macro_rules! kernels {
-    ($($name:ident, $along:ident, $across:ident: $features:literal, $both:ty;)*) => { $(
-        #[doc = concat!("Scans every row of the block with ", $features, ".")]
-        ///
-        /// # Safety
-        /// As [`crate::kernels::Run`]; the processor has these.
-        #[target_feature(enable = $features)]
-        unsafe fn $along<
-            T: Columns<P, N, K>,
-            const P: usize,
-            const N: usize,
-            const K: usize,
-        >(
-            block: &Block,
-        ) {
-            // SAFETY: this function's.
-            unsafe { run::<T, P>(block, Pairs::<T, $both, P, N, K>::piece) }
-        }
-
-        #[doc = concat!("Scans down the rows of the block with ", $features, ".")]
-        ///
-        /// # Safety
-        /// As [`crate::kernels::Run`]; the processor has these.
-        #[target_feature(enable = $features)]
-        unsafe fn $across<
-            T: Columns<P, N, K>,
-            const P: usize,
-            const N: usize,
-            const K: usize,
-        >(
-            block: &Block,
-        ) {
-            // SAFETY: this function's.
-            unsafe { Pairs::<T, $both, P, N, K>::across(block) }
-        }
-
-        /// The kernels of a type.
-        struct $name<T, const P: usize, const N: usize, const K: usize>(PhantomData<T>);
-
-        impl<T: Columns<P, N, K>, const P: usize, const N: usize, const K: usize> Family
-            for $name<T, P, N, K>
-        {
-            const KERNEL: Kernel = Kernel {
-                along: $along::<T, P, N, K>,
-                across: $across::<T, P, N, K>,
-                ..Stretched::<T, P>::KERNEL
-            };
-        }
-    )* };
+/// A [`super::Stretch`].
+///
+/// # Safety
+/// As there; the processor has these instruction sets.
+#[target_feature(enable = "avx2,fma,f16c,bmi2")]
+unsafe fn with_fma<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    x: *const u8,
+    results: *mut u8,
+    n: usize,
+    state: *mut u8,
+    started: bool,
+) {
+    // SAFETY: this function's.
+    unsafe { stretch::<O, T, P, Fused>(x, results, n, state, started) }
 }
-kernels! {
-    InAvx2, along_avx2, across_avx2: "avx2,fma,f16c,bmi2", Two;
-    InAvx512, along_avx512, across_avx512: "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c,bmi2", __m512d;
+
+impl<
+    O: Combine<T>,
+    T: Columns<P, N, K> + ByStretches<O, P>,
+    const P: usize,
+    const N: usize,
+    const K: usize,
+> Pairs<O, T, P, N, K>
+{
+    const SQUARES: Squares = Squares {
+        rows: Self::ROWS,
+        // Zeros of complex numbers may change their signs where they are multiplied with 1.
+        neutral: if P == 1 { Some(Self::neutral) } else { None },
+        scans: [Self::scan::<false>, Self::scan::<true>],
+        elements: scan::elements::<T, P, N, K>,
+        stuck: Self::stuck,
+        rest: Scan::of::<O, T, P>(with_fma::<O, T, P>),
+    };
+
+    /// Scans every row of the block.
+    ///
+    /// # Safety
+    /// As [`crate::kernels::Run`]; the processor has AVX2, FMA, F16C and BMI2.
+    unsafe fn along(block: &Block) {
+        // SAFETY: this function's.
+        unsafe { Self::SQUARES.along(block) }
+    }
+
+    /// Scans down the rows of the block.
+    ///
+    /// # Safety
+    /// As [`crate::kernels::Run`]; the processor has AVX2, FMA, F16C and BMI2.
+    unsafe fn across(block: &Block) {
+        // SAFETY: this function's.
+        unsafe { Self::SQUARES.across(block) }
+    }
+
+    /// Writes the neutral element.
+    ///
+    /// # Safety
+    /// There is an aligned place for it.
+    unsafe fn neutral(element: *mut u8) {
+        let neutral = T::of_parts(Stretched::<O, T, P>::neutral());
+        // SAFETY: this function's.
+        unsafe { element.cast::<T>().write(neutral) }
+    }
+
+    /// [`Chains::stuck`] of a state.
+    ///
+    /// # Safety
+    /// There is one.
+    unsafe fn stuck(state: *const u8) -> bool {
+        // SAFETY: this function's.
+        let acc = unsafe { (*state.cast::<StateOf<O, T, P>>()).acc };
+        T::Chains::stuck(&acc.seed()[0])
+    }
+}
+
+impl<
+    O: Combine<T>,
+    T: Columns<P, N, K> + ByStretches<O, P>,
+    const P: usize,
+    const N: usize,
+    const K: usize,
+> Family for Pairs<O, T, P, N, K>
+{
+    const KERNEL: Kernel = Kernel {
+        along: Self::along,
+        across: Self::across,
+        ..Stretched::<O, T, P>::KERNEL
+    };
 }
 
 /// The kernels for an instruction set.
-pub fn kernel(isa: Isa, dtype: DType) -> Option<&'static Kernel> {
-    match dtype {
-        DType::F64 if isa >= Isa::Avx512 => family!(InAvx512<f64, 1, 4, 1>),
-        DType::C128 if isa >= Isa::Avx512 => family!(InAvx512<Complex<f64>, 2, 2, 1>),
+pub fn kernel(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
+    match op {
         _ if isa < Isa::Avx2 => None,
-        DType::F32 => family!(InAvx2<f32, 1, 8, 2>),
-        DType::F64 => family!(InAvx2<f64, 1, 4, 1>),
-        DType::C64 => family!(InAvx2<Complex<f32>, 2, 4, 2>),
-        DType::C128 => family!(InAvx2<Complex<f64>, 2, 2, 1>),
+        Op::Sum => kernel_of::<Sum>(dtype),
+        Op::Prod => kernel_of::<Prod>(dtype),
+        _ => None,
+    }
+}
+
+fn kernel_of<O>(dtype: DType) -> Option<&'static Kernel>
+where
+    O: Combine<F16> + Combine<Bf16> + Combine<f32> + Combine<f64>,
+    O: Combine<Complex<f32>> + Combine<Complex<f64>>,
+    F16: ByStretches<O, 1>,
+    Bf16: ByStretches<O, 1>,
+    f32: ByStretches<O, 1>,
+    f64: ByStretches<O, 1>,
+    Complex<f32>: ByStretches<O, 2>,
+    Complex<f64>: ByStretches<O, 2>,
+{
+    match dtype {
+        DType::F16 => family!(Pairs<O, F16, 1, 8, 2>),
+        DType::Bf16 => family!(Pairs<O, Bf16, 1, 8, 2>),
+        DType::F32 => family!(Pairs<O, f32, 1, 8, 2>),
+        DType::F64 => family!(Pairs<O, f64, 1, 4, 1>),
+        DType::C64 => family!(Pairs<O, Complex<f32>, 2, 4, 2>),
+        DType::C128 => family!(Pairs<O, Complex<f64>, 2, 2, 1>),
         _ => None,
     }
 }

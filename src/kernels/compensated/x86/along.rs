@@ -1,340 +1,226 @@
-//! Along a line: stretches are read and written like rows of a block, by way of [`Square`], and several
-//! squares of them are scanned at a time.
-//!
-//! Between the two ways through them the elements wait as columns of doubles in a room in the first-level
-//! cache. That is also where they are found again if there is an exception and all is done anew, stretch
-//! by stretch.
+//! Lines and columns as pairs of squares, of any type.
 
-use super::super::chain::Real;
-use super::super::{PIECE, STRETCH, State, Stretched, parts, stretches};
-use super::registers::{Both, Columns, Watch};
-use super::{Chain, DOUBLES, Pairs, Room};
-use crate::accumulate::Accumulate;
-use crate::simd::square::Square;
+use super::super::{Line, STRETCH, Scan};
+use super::scan::{PIECE, Place, Room, Work};
+use crate::kernels::Block;
 use arrayvec::ArrayVec;
-use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 /// Elements at the end of a line up to which they are done stretch by stretch; more are copied to a
 /// pair of squares of their own. An estimate from the times of both ways; not swept.
 const ALONE: usize = 96;
-/// Where two squares side by side lie: together enough independent chains to keep the units busy.
-#[derive(Clone, Copy)]
-struct Squares<T> {
-    x: *const T,
-    out: *mut T,
+
+/// Bytes of an element at most.
+const LARGEST: usize = 16;
+
+/// Elements of a piece, aligned for any type.
+#[repr(align(16))]
+struct Elements(MaybeUninit<[u8; PIECE * LARGEST]>);
+
+/// Elements of a pair of squares, which has 64 bytes in a column at most.
+#[repr(align(16))]
+struct Pair(MaybeUninit<[u8; STRETCH * 64]>);
+
+/// How pairs of squares of a type are scanned.
+pub struct Squares {
+    /// Stretches of a pair.
+    pub rows: usize,
+    /// Writes what changes nothing at the end of a stretch: on a line that is no whole one it stands for what
+    /// it lacks. None if zeros may change their signs by it; then such a stretch is done by itself.
+    pub neutral: Option<unsafe fn(*mut u8)>,
+    /// Scans pairs of a line, or of columns, unless there is an exception: [`super::Pairs::scan`].
+    pub scans: [unsafe fn(&Work, &mut Room) -> bool; 2],
+    /// Writes as many stretches that have been left in the room.
+    pub elements: unsafe fn(usize, &Room, *mut u8),
+    /// Whether a state is one that is as well scanned stretch by stretch.
+    pub stuck: unsafe fn(*const u8) -> bool,
+    /// What is too little for a pair of squares, or not ordinary: stretch by stretch.
+    pub rest: Scan,
 }
 
-impl<T: Columns<P, N, K>, B: Both, const P: usize, const N: usize, const K: usize>
-    Pairs<T, B, P, N, K>
-{
-    /// Stretches of a square.
-    pub const ROWS: usize = <T::Square as Square<N>>::ROWS;
-    /// Elements of a square.
-    const SIDE: usize = Self::ROWS * STRETCH;
-    /// Elements of a pair.
-    const ELEMENTS: usize = 2 * Self::SIDE;
-    /// Bytes from one stretch to the next.
-    const PITCH: isize = (STRETCH * size_of::<T>()) as isize;
-
-    /// Where a part of the element that stretch number `row` has in a column stands among the doubles of
-    /// that column, those of the pairs before included if `column` is 0.
-    #[inline(always)]
-    pub fn place(row: usize, column: usize, part: usize) -> usize {
-        let (pair, row) = (row / (2 * Self::ROWS), row % (2 * Self::ROWS));
-        let double = row % Self::ROWS * P + part;
-        let lane = double / 4 * 8 + row / Self::ROWS * 4 + double % 4;
-        (pair * STRETCH + column) * 8 * K + lane
-    }
-
-    /// Reads a block of each square, adds it to the chains of the stretches' totals, and leaves it in the
-    /// room.
+impl Squares {
+    /// Scans every row of the block.
     ///
     /// # Safety
-    /// As [`scan`](Self::scan).
-    #[inline(always)]
-    unsafe fn totals(x: *const T, room: *mut B, chains: &mut [Chain<T, P, B>; K]) {
-        // SAFETY: this function's.
-        unsafe {
-            let left = T::Square::load(x.cast(), Self::PITCH);
-            let right = T::Square::load(x.add(Self::SIDE).cast(), Self::PITCH);
-            for n in 0..N {
-                let (left, right) = (T::widen(left[n]), T::widen(right[n]));
-                for k in 0..K {
-                    let x = B::join(left[k], right[k]);
-                    room.add(n * K + k).write(x);
-                    chains[k] = T::Real::push(chains[k], x);
+    /// As [`crate::kernels::Run`]; the processor has what the functions are compiled for.
+    pub unsafe fn along(&self, block: &Block) {
+        let size = self.rest.size;
+        for row in 0..block.rows {
+            // SAFETY: row is one of the block's rows, and has its state.
+            unsafe {
+                let x = block.x.offset(row as isize * block.x_pitch);
+                let out = block.out.offset(row as isize * block.out_pitch);
+                for at in (0..block.len).step_by(PIECE) {
+                    let line = Line {
+                        x: x.add(at * size),
+                        x_step: size as isize,
+                        out: out.add(at * size),
+                        out_step: size as isize,
+                        n: PIECE.min(block.len - at),
+                        state: block.acc.add(row * self.rest.state_size),
+                        started: block.started || at > 0,
+                        exclusive: block.exclusive,
+                    };
+                    self.piece(&line, block.stream);
                 }
             }
         }
     }
 
-    /// Adds a block of each square to the chains of the results, and writes these. `last` are the last
-    /// columns of each square.
+    /// Scans at most [`PIECE`] elements by pairs of squares, and what is left of them stretch by stretch.
     ///
     /// # Safety
-    /// As [`scan`](Self::scan).
-    #[inline(always)]
-    unsafe fn results(
-        out: *mut T,
-        room: *const B,
-        exclusive: bool,
-        chains: &mut [Chain<T, P, B>; K],
-        last: &mut [__m256i; 2],
-        watch: &mut Watch<B>,
-    ) {
-        // SAFETY: this function's.
-        unsafe {
-            let (mut left, mut right) = ([last[0]; N], [last[1]; N]);
-            for n in 0..N {
-                let zero = _mm256_setzero_pd();
-                let mut doubles = [[zero; K]; 2];
-                for k in 0..K {
-                    chains[k] = T::Real::push(chains[k], room.add(n * K + k).read());
-                    let result = T::Real::result(chains[k]);
-                    if T::WATCH.is_none() {
-                        let watched = &mut watch.doubles[(n + k) % 2];
-                        *watched = watched.watch(result);
-                    }
-                    [doubles[0][k], doubles[1][k]] = result.halves();
-                }
-                [left[n], right[n]] = [T::narrow(doubles[0]), T::narrow(doubles[1])];
-                if let Some(finite) = T::WATCH {
-                    watch.columns[0] = finite(watch.columns[0], left[n]);
-                    watch.columns[1] = finite(watch.columns[1], right[n]);
-                }
-            }
-            let mut before = std::mem::replace(last, [left[N - 1], right[N - 1]]);
-            if exclusive {
-                for n in 0..N {
-                    std::mem::swap(&mut left[n], &mut before[0]);
-                    std::mem::swap(&mut right[n], &mut before[1]);
-                }
-            }
-            T::Square::store::<false>(out.cast(), Self::PITCH, left);
-            T::Square::store::<false>(out.add(Self::SIDE).cast(), Self::PITCH, right);
+    /// As [`Scan::line`]; the elements follow each other.
+    unsafe fn piece(&self, line: &Line, ahead: bool) {
+        let (size, pair) = (self.rest.size, self.rows * STRETCH);
+        let done = line.n - line.n % pair;
+        let more = match line.n - done {
+            few if few <= ALONE => 0,
+            more if self.neutral.is_none() => more - more % STRETCH,
+            more => more,
+        };
+        let len = done + more;
+        let mut pairs = ArrayVec::<Place, 8>::new();
+        for at in (0..done).step_by(pair) {
+            pairs.push(Place {
+                x: line.x.wrapping_add(at * size),
+                out: line.out.wrapping_add(at * size),
+            });
         }
-    }
-
-    /// Asks for a share of the piece after the one at `piece`, as large as a block of two squares: that of
-    /// the block at a column of a pair.
-    #[inline(always)]
-    fn ask<const HINT: i32>(piece: *const i8, pair: usize, column: usize) {
-        const LINE: usize = 64;
-        let share = (pair * STRETCH + column) * 2 * Self::ROWS;
-        let next = piece.wrapping_add((PIECE + share) * size_of::<T>());
-        for line in 0..N {
-            // SAFETY: a hint, which may be any address.
-            unsafe { _mm_prefetch::<HINT>(next.wrapping_add(line * LINE)) }
-        }
-    }
-
-    /// Scans pairs of squares, at most [`PIECE`] elements, if there is no exception; otherwise returns
-    /// none, with all elements in the room and anything in the results' places. Elements after the first
-    /// `n` are -0.0. With `ahead` the elements behind these, and their places, are asked for meanwhile: a
-    /// processor does not see what comes next where several stretches are read side by side.
-    ///
-    /// # Safety
-    /// Each pair has its elements in `x` and their places in `out`, the same or apart; the processor has
-    /// the instruction sets.
-    #[inline(always)]
-    unsafe fn scan(
-        pairs: &[Squares<T>],
-        n: usize,
-        before: Option<State<T, P>>,
-        exclusive: bool,
-        ahead: bool,
-        room: &mut Room,
-    ) -> Option<State<T, P>> {
-        let state = before.unwrap_or(State::nothing());
-        let rows = n.div_ceil(STRETCH);
-        let room = room.0.as_mut_ptr().cast::<B>();
-        // Values and errors of the stretches' totals, and then of what they start from, as they stand in
-        // a column.
-        let mut values = [0.0f64; DOUBLES / STRETCH];
-        let mut errors = values;
-        // SAFETY: this function's; every column of every square is in its pair and in the room.
-        unsafe {
-            let zero = _mm256_setzero_pd();
-            let [none, negative] = [zero, _mm256_set1_pd(-0.0)].map(|x| B::join(x, x));
-            let first = parts::split(pairs.first()?.x.read_unaligned());
-            let mut watch = Watch::<B>::new();
-            for (i, pair) in pairs.iter().enumerate() {
-                // -0.0 is what adds nothing.
-                let mut chains = [T::Real::start(negative, none); K];
-                for column in (0..STRETCH).step_by(N) {
-                    if ahead {
-                        Self::ask::<_MM_HINT_T0>(pairs[0].x.cast(), i, column);
-                    }
-                    let room = room.add((i * STRETCH + column) * K);
-                    Self::totals(pair.x.add(column), room, &mut chains);
-                }
-                for (k, &chain) in chains.iter().enumerate() {
-                    let (value, error) = T::Real::total(chain);
-                    let error = error.unwrap_or(none);
-                    let at = (i * K + k) * 8;
-                    values
-                        .as_mut_ptr()
-                        .add(at)
-                        .cast::<B>()
-                        .write_unaligned(value);
-                    errors
-                        .as_mut_ptr()
-                        .add(at)
-                        .cast::<B>()
-                        .write_unaligned(error);
-                    watch.doubles = [watch.doubles[0].watch(value), watch.doubles[1].watch(error)];
-                }
-            }
-            if state.hides(first) || !watch.sound() {
-                return None;
-            }
-
-            // From the totals what each stretch starts from.
-            let mut after = state;
-            for row in 0..rows {
-                let (pair, row) = (row / (2 * Self::ROWS), row % (2 * Self::ROWS));
-                for (p, sum) in after.sums.iter_mut().enumerate() {
-                    let i = pair * 8 * K + Self::place(row, 0, p);
-                    let seed = T::Real::seed(*sum);
-                    *sum = T::Real::append(*sum, values[i], errors[i]);
-                    (values[i], errors[i]) = seed;
-                }
-            }
-
-            let mut shown = before.map_or(T::ZERO, Stretched::<T, P>::value);
-            for (i, pair) in pairs.iter().enumerate() {
-                let mut chains = [T::Real::start(none, none); K];
-                for (k, chain) in chains.iter_mut().enumerate() {
-                    let at = (i * K + k) * 8;
-                    let value = values.as_ptr().add(at).cast::<B>().read_unaligned();
-                    let error = errors.as_ptr().add(at).cast::<B>().read_unaligned();
-                    *chain = T::Real::start(value, error);
-                }
-                let mut last = [_mm256_setzero_si256(); 2];
-                for column in (0..STRETCH).step_by(N) {
-                    if ahead {
-                        Self::ask::<_MM_HINT_ET0>(pairs[0].out.cast_const().cast(), i, column);
-                    }
-                    let room = room.add((i * STRETCH + column) * K);
-                    Self::results(
-                        pair.out.add(column),
-                        room,
-                        exclusive,
-                        &mut chains,
-                        &mut last,
-                        &mut watch,
-                    );
-                }
-                let last = (&raw const last).cast::<T>();
-                let rows = (rows - i * 2 * Self::ROWS).min(2 * Self::ROWS);
-                if exclusive {
-                    // Each stretch begins with the last result of the one before.
-                    for row in 0..rows {
-                        pair.out.add(row * STRETCH).write_unaligned(shown);
-                        shown = last.add(row).read_unaligned();
-                    }
-                } else {
-                    shown = last.add(rows - 1).read_unaligned();
-                }
-            }
-            after.shown = parts::split(shown);
-            watch.sound().then_some(after)
-        }
-    }
-
-    /// The elements that [`scan`](Self::scan) has left in the room.
-    ///
-    /// # Safety
-    /// As many pairs are there.
-    unsafe fn elements(pairs: usize, room: &Room) -> [T; PIECE] {
-        let mut elements = [T::ZERO; PIECE];
-        let room = room.0.as_ptr().cast::<f64>();
-        for (i, element) in elements[..pairs * Self::ELEMENTS].iter_mut().enumerate() {
-            let mut own = [T::Real::from_f64(0.0); P];
-            for (p, own) in own.iter_mut().enumerate() {
-                // SAFETY: this function's.
-                let double = unsafe { room.add(Self::place(i / STRETCH, i % STRETCH, p)).read() };
-                *own = T::Real::from_f64(double);
-            }
-            *element = parts::whole(own);
-        }
-        elements
-    }
-
-    /// Scans some elements by pairs of squares, and what is left of them stretch by stretch.
-    ///
-    /// # Safety
-    /// As [`super::Piece`]; the processor has the instruction sets.
-    #[inline(always)]
-    pub unsafe fn piece(
-        x: *const T,
-        out: *mut T,
-        n: usize,
-        state: Option<State<T, P>>,
-        exclusive: bool,
-        ahead: bool,
-    ) -> State<T, P> {
-        let rest = n % Self::ELEMENTS;
-        let done = n - rest;
-        let bytes = rest * size_of::<T>();
-        let mut pairs = ArrayVec::<Squares<T>, 8>::new();
-        for at in (0..done).step_by(Self::ELEMENTS) {
-            let (x, out) = (x.wrapping_add(at), out.wrapping_add(at));
-            pairs.push(Squares { x, out });
-        }
-        let mut copy = [const { MaybeUninit::<T>::uninit() }; PIECE];
-        let mut results = [const { MaybeUninit::<T>::uninit() }; PIECE];
+        let mut copy = Pair(MaybeUninit::uninit());
+        let mut results = Pair(MaybeUninit::uninit());
         let (copy, results) = (
-            copy.as_mut_ptr().cast::<T>(),
-            results.as_mut_ptr().cast::<T>(),
+            copy.0.as_mut_ptr().cast::<u8>(),
+            results.0.as_mut_ptr().cast(),
         );
-        let apart = rest > ALONE;
-        let len = if apart { n } else { done };
         // SAFETY: this function's; the copy holds a whole pair.
         unsafe {
-            if apart {
-                copy.cast::<u8>()
-                    .copy_from_nonoverlapping(x.add(done).cast(), bytes);
-                // What does not change a sum, -0.0 included, stands for what the last pair lacks.
-                let nothing = parts::whole::<T, P>([T::Real::from_f64(-0.0); P]);
-                for i in rest..Self::ELEMENTS {
-                    copy.add(i).write(nothing);
+            if len == 0 || line.started && (self.stuck)(line.state) {
+                return self.rest.line(line);
+            }
+            if more > 0 {
+                copy.copy_from_nonoverlapping(line.x.add(done * size), more * size);
+                copy.add(more * size).write_bytes(0, (pair - more) * size);
+                for i in more..more.next_multiple_of(STRETCH) {
+                    if let Some(neutral) = self.neutral {
+                        neutral(copy.add(i * size));
+                    }
                 }
-                pairs.push(Squares {
+                pairs.push(Place {
                     x: copy,
                     out: results,
                 });
             }
-            if pairs.is_empty() {
-                return stretches(x, out, n, state, exclusive, false);
-            }
-            let mut room = Room(MaybeUninit::uninit());
-            let Some(state) = Self::scan(
-                &pairs,
-                len,
-                state,
-                exclusive,
-                ahead && len == PIECE,
-                &mut room,
-            ) else {
-                let mut elements = Self::elements(pairs.len(), &room);
-                if !apart {
-                    let end = elements[done..].as_mut_ptr().cast::<u8>();
-                    end.copy_from_nonoverlapping(x.add(done).cast(), bytes);
-                }
-                return stretches(elements.as_ptr(), out, n, state, exclusive, false);
+            let work = Work {
+                pairs: &pairs,
+                pitches: [0; 2],
+                stretches: len.div_ceil(STRETCH),
+                len: STRETCH,
+                states: line.state,
+                started: line.started,
+                exclusive: line.exclusive,
+                ahead: ahead && len == PIECE,
             };
-            let (x, out) = (x.add(done), out.add(done));
-            if apart {
-                out.cast::<u8>()
-                    .copy_from_nonoverlapping(results.cast(), bytes);
-                return state;
+            let mut room = Room::new();
+            if (self.scans[0])(&work, &mut room) {
+                let to = line.out.add(done * size);
+                to.copy_from_nonoverlapping(results, more * size);
+            } else {
+                self.again(&room, pairs.len() * self.rows, |elements| {
+                    let x = elements;
+                    self.rest.line(&Line { x, n: len, ..*line });
+                });
             }
-            match rest {
-                0 => state,
-                _ => stretches(x, out, rest, Some(state), exclusive, false),
+            if len < line.n {
+                self.rest.line(&Line {
+                    x: line.x.add(len * size),
+                    out: line.out.add(len * size),
+                    n: line.n - len,
+                    started: true,
+                    ..*line
+                });
             }
+        }
+    }
+
+    /// Gives the elements of stretches in the room, one stretch after the other.
+    ///
+    /// # Safety
+    /// As many are there.
+    #[inline(never)]
+    unsafe fn again(&self, room: &Room, stretches: usize, scan: impl Fn(*const u8)) {
+        let mut elements = Elements(MaybeUninit::uninit());
+        let elements = elements.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: this function's; they are a piece at most.
+        unsafe { (self.elements)(stretches, room, elements) };
+        scan(elements);
+    }
+
+    /// Scans down the rows of the block.
+    ///
+    /// # Safety
+    /// As [`along`](Self::along).
+    pub unsafe fn across(&self, block: &Block) {
+        let whole = block.len - block.len % self.rows;
+        for top in (0..block.rows).step_by(STRETCH) {
+            let rows = top..block.rows.min(top + STRETCH);
+            for column in (0..whole).step_by(self.rows) {
+                // SAFETY: this function's; panels are taken from the block's columns.
+                unsafe {
+                    let at = column * self.rest.size;
+                    self.panel(&Block {
+                        x: block.x.offset(top as isize * block.x_pitch).add(at),
+                        out: block.out.offset(top as isize * block.out_pitch).add(at),
+                        len: self.rows,
+                        rows: rows.len(),
+                        acc: block.acc.add(column * self.rest.state_size),
+                        started: block.started || top > 0,
+                        ..*block
+                    });
+                }
+            }
+            // SAFETY: this function's.
+            unsafe { self.rest.columns(block, rows, whole..block.len) }
+        }
+    }
+
+    /// Scans down a stretch of rows of a panel, of as many columns as a pair has stretches.
+    ///
+    /// # Safety
+    /// As [`across`](Self::across); the block is no larger.
+    unsafe fn panel(&self, block: &Block) {
+        let (x, out) = (block.x, block.out);
+        let work = Work {
+            pairs: &[Place { x, out }],
+            pitches: [block.x_pitch, block.out_pitch],
+            stretches: block.len,
+            len: block.rows,
+            states: block.acc,
+            started: block.started,
+            exclusive: block.exclusive,
+            ahead: false,
+        };
+        let mut room = Room::new();
+        // SAFETY: this function's; the room holds as many rows as a stretch has.
+        unsafe {
+            if (self.scans[1])(&work, &mut room) {
+                return;
+            }
+            let size = self.rest.size;
+            self.again(&room, block.len, |lines| {
+                for column in 0..block.len {
+                    self.rest.line(&Line {
+                        x: lines.add(column * STRETCH * size),
+                        x_step: size as isize,
+                        out: block.out.add(column * size),
+                        out_step: block.out_pitch,
+                        n: block.rows,
+                        state: block.acc.add(column * self.rest.state_size),
+                        started: block.started,
+                        exclusive: block.exclusive,
+                    });
+                }
+            });
         }
     }
 }

@@ -1,0 +1,108 @@
+//! The loops one would write for compensated mode: an element after the other, the carry and its error in
+//! registers.
+
+use crate::cases::{Case, Op, Type};
+use crate::data::Buffer;
+use cumulative::F16;
+
+/// Scans a case.
+pub fn scan(case: &Case, x: &Buffer, out: &Buffer) {
+    // SAFETY: two buffers, and whoever else uses them waits for this call to return.
+    unsafe {
+        match (case.op, case.out) {
+            (Op::Sum, Type::F64) => sum(x.slice(), out.slice_mut()),
+            (Op::Sum, Type::F16) => half(x.slice(), out.slice_mut()),
+            (Op::Prod, Type::F64) => with_fma(x.slice(), out.slice_mut(), product, product_fma),
+            (Op::Prod, Type::C128) => with_fma(x.slice(), out.slice_mut(), complex, complex_fma),
+            types => panic!("{}: there is no plain loop for {types:?}", case.name),
+        }
+    }
+}
+
+/// The sum with the rounding errors of all additions in a second variable (Knuth's TwoSum).
+fn sum(x: &[f64], out: &mut [f64]) {
+    let (mut sum, mut error) = (-0.0, 0.0);
+    for (&x, out) in x.iter().zip(out) {
+        let (next, lost) = two_sum(sum, x);
+        error += lost;
+        sum = next;
+        *out = sum + error;
+    }
+}
+
+#[inline(always)]
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let added = sum - a;
+    (sum, (a - (sum - added)) + (b - added))
+}
+
+/// Sums in double precision, rounded to half precision one by one.
+fn half(x: &[u16], out: &mut [u16]) {
+    let mut sum = -0.0;
+    for (&x, out) in x.iter().zip(out) {
+        sum += f64::from(F16(x).to_f32());
+        *out = F16::from_f32(sum as f32).0;
+    }
+}
+
+/// Calls the second function, which is compiled for FMA, where the processor has that, else the first.
+fn with_fma<T>(
+    x: &[T],
+    out: &mut [T],
+    portable: fn(&[T], &mut [T]),
+    fused: unsafe fn(&[T], &mut [T]),
+) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has it.
+        return unsafe { fused(x, out) };
+    }
+    let _ = fused;
+    portable(x, out);
+}
+
+macro_rules! fused {
+    ($name:ident, $fused:ident, $by:ident, $t:ty) => {
+        fn $name(x: &[$t], out: &mut [$t]) {
+            $by(x, out);
+        }
+
+        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))]
+        fn $fused(x: &[$t], out: &mut [$t]) {
+            $by(x, out);
+        }
+    };
+}
+fused!(product, product_fma, product_loop, f64);
+fused!(complex, complex_fma, complex_loop, [f64; 2]);
+
+/// The product with the rounding errors of all products in a second variable.
+#[inline(always)]
+fn product_loop(x: &[f64], out: &mut [f64]) {
+    let (mut product, mut error) = (1.0, 0.0);
+    for (&x, out) in x.iter().zip(out) {
+        let next: f64 = product * x;
+        error = error * x + product.mul_add(x, -next);
+        product = next;
+        *out = product + error;
+    }
+}
+
+/// The same of complex numbers.
+#[inline(always)]
+fn complex_loop(x: &[[f64; 2]], out: &mut [[f64; 2]]) {
+    let (mut z, mut error) = ([1.0, 0.0], [0.0, 0.0]);
+    for (&[a, b], out) in x.iter().zip(out) {
+        let dot = |u: [f64; 2], v: [f64; 2]| u[0] * v[0] + u[1] * v[1];
+        let part = |u: [f64; 2]| {
+            let products = [z[0] * u[0], z[1] * u[1]];
+            let lost = z[0].mul_add(u[0], -products[0]) + z[1].mul_add(u[1], -products[1]);
+            let (sum, rounded) = two_sum(products[0], products[1]);
+            (sum, dot(error, u) + (rounded + lost))
+        };
+        let ((re, re_error), (im, im_error)) = (part([a, -b]), part([b, a]));
+        (z, error) = ([re, im], [re_error, im_error]);
+        *out = [re + re_error, im + im_error];
+    }
+}

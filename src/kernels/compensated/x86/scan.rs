@@ -1,0 +1,403 @@
+//! Pairs of squares, gone through twice.
+
+use super::super::chain::{Chains, Lanes, Numbers};
+use super::super::{ByStretches, STRETCH, State, StateOf, Stretched};
+use super::Pairs;
+use super::columns::Columns;
+use super::registers::{Two, Watch};
+use crate::accumulate::Accumulate;
+use crate::compensate::Append;
+use crate::op::Combine;
+use crate::pair::Fused;
+use arrayvec::ArrayVec;
+use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
+
+/// Stretches that are scanned at a time.
+const STRETCHES: usize = 16;
+
+/// Elements of as many.
+pub const PIECE: usize = STRETCHES * STRETCH;
+
+/// Doubles of a piece, of complex elements too.
+const DOUBLES: usize = 2 * PIECE;
+
+/// The elements as doubles, pair after pair of squares, column after column.
+#[repr(align(64))]
+pub struct Room(MaybeUninit<[f64; DOUBLES]>);
+
+impl Room {
+    pub fn new() -> Room {
+        Room(MaybeUninit::uninit())
+    }
+}
+
+/// Parts of the stretches of a piece.
+const LANES: usize = DOUBLES / STRETCH;
+
+/// Where a pair of squares side by side lies, together enough independent chains to keep the units busy.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub x: *const u8,
+    pub out: *mut u8,
+}
+
+/// What there is to scan: stretches of a line, one behind the other, or down some columns of a block.
+pub struct Work<'a> {
+    /// Pairs of squares one after the other on a line, or one of as many columns of a block.
+    pub pairs: &'a [Place],
+    /// Down: bytes from one row of the block to the next, in `x` and in `out`.
+    pub pitches: [isize; 2],
+    /// Stretches.
+    pub stretches: usize,
+    /// Elements of each: [`STRETCH`] on a line.
+    pub len: usize,
+    /// The line's state, or one a column, as in [`crate::kernels::Block`].
+    pub states: *mut u8,
+    pub started: bool,
+    pub exclusive: bool,
+    /// On a line, whether to ask for the elements behind these, and for their places, meanwhile: a processor
+    /// does not see what comes next where several stretches are read side by side.
+    pub ahead: bool,
+}
+
+/// A stretch by itself.
+type Own<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Own<Two>;
+
+/// A chain.
+type Chain<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Chain<Two>;
+
+/// How many registers there are.
+const fn count<N: Numbers<Two>>() -> usize {
+    size_of::<N>() / size_of::<Two>()
+}
+
+/// Where a part of the element that stretch number `row` of a pair has in a column stands among the doubles of
+/// such columns.
+#[inline(always)]
+fn place<T: Columns<P, N, K>, const P: usize, const N: usize, const K: usize>(
+    row: usize,
+    column: usize,
+    part: usize,
+) -> usize {
+    let double = row % T::ROWS * P + part;
+    let lane = double / 4 * 8 + row / T::ROWS * 4 + double % 4;
+    column * 8 * K + lane
+}
+
+/// Writes the elements that [`Pairs::scan`] has left in the room.
+///
+/// # Safety
+/// As many stretches are there, and aligned places for their elements.
+pub unsafe fn elements<T: Columns<P, N, K>, const P: usize, const N: usize, const K: usize>(
+    stretches: usize,
+    room: &Room,
+    elements: *mut u8,
+) {
+    let room = room.0.as_ptr().cast::<f64>();
+    for i in 0..stretches * STRETCH {
+        let mut parts = [0.0; P];
+        for (p, part) in parts.iter_mut().enumerate() {
+            let (pair, row) = (i / STRETCH / (2 * T::ROWS), i / STRETCH % (2 * T::ROWS));
+            let at = place::<T, P, N, K>(row, pair * STRETCH + i % STRETCH, p);
+            // SAFETY: this function's.
+            *part = unsafe { room.add(at).read() };
+        }
+        // SAFETY: this function's.
+        unsafe { elements.cast::<T>().add(i).write(T::of_parts(parts)) };
+    }
+}
+
+/// A loop over the columns of a block, unrolled so that few of them stay in registers. More would not.
+macro_rules! each_column {
+    ($n:ident => $body:block) => {
+        if N > 4 {
+            for $n in 0..N {
+                $body
+            }
+        } else {
+            each_column!($n = 0, $body);
+            each_column!($n = 1, $body);
+            each_column!($n = 2, $body);
+            each_column!($n = 3, $body);
+        }
+    };
+    ($n:ident = $value:literal, $body:block) => {
+        if $value < N {
+            let $n = $value;
+            $body
+        }
+    };
+}
+
+impl<
+    O: Combine<T>,
+    T: Columns<P, N, K> + ByStretches<O, P>,
+    const P: usize,
+    const N: usize,
+    const K: usize,
+> Pairs<O, T, P, N, K>
+{
+    /// Stretches of a pair.
+    pub const ROWS: usize = 2 * T::ROWS;
+
+    /// Scans pairs of squares if there is no exception, and returns whether there was none. Otherwise all
+    /// elements are in the room, the results' places have anything, and the states are as before.
+    ///
+    /// Elements of stretches that are not there are anything.
+    ///
+    /// # Safety
+    /// Each pair has its elements in `x` and their places in `out`, the same or apart, and the states are
+    /// there; the processor has the instruction sets.
+    #[target_feature(enable = "avx2,fma,f16c,bmi2")]
+    #[inline(never)]
+    pub unsafe fn scan<const DOWN: bool>(work: &Work, room: &mut Room) -> bool {
+        let states = work.states.cast::<StateOf<O, T, P>>();
+        let room = room.0.as_mut_ptr().cast::<Two>();
+        // The numbers of stretches by themselves, and then what each starts from, as they stand in a column.
+        let mut numbers = [[0.0; LANES]; 4];
+        // SAFETY: this function's; every column of every pair is in the room.
+        unsafe {
+            for (i, pair) in work.pairs.iter().enumerate() {
+                let mut own = [T::Chains::own(); K];
+                if DOWN {
+                    for row in 0..work.len {
+                        let column = T::read(pair.x.offset(row as isize * work.pitches[0]));
+                        Self::push_own(column, room.add(row * K), &mut own);
+                    }
+                } else {
+                    for at in (0..STRETCH).step_by(N) {
+                        if work.ahead {
+                            Self::ask::<_MM_HINT_T0>(work.pairs[0].x, i, at);
+                        }
+                        let columns = T::load(pair.x.cast::<T>().add(at));
+                        each_column!(n => {
+                            let room = room.add((i * STRETCH + at + n) * K);
+                            Self::push_own(columns[n], room, &mut own);
+                        });
+                    }
+                }
+                for (k, own) in own.iter().enumerate() {
+                    for (numbers, own) in numbers.iter_mut().zip(own.as_ref()) {
+                        let at = numbers.as_mut_ptr().add((i * K + k) * 8);
+                        at.cast::<Two>().write_unaligned(*own);
+                    }
+                }
+            }
+            let Some(after) = Self::starts(work, &mut numbers, DOWN) else {
+                return false;
+            };
+
+            let mut watch = Watch::new();
+            let mut shown = match work.started {
+                true => Stretched::<O, T, P>::value(states.read()),
+                false => O::IDENTITY,
+            };
+            let mut ends = ArrayVec::<[f64; P], STRETCHES>::new();
+            for (i, pair) in work.pairs.iter().enumerate() {
+                let mut chains: [Chain<O, T, P>; K] = [Numbers::all(Two::of(0.0, 0.0)); K];
+                for (k, chain) in chains.iter_mut().enumerate() {
+                    for (register, numbers) in chain.as_mut().iter_mut().zip(&numbers) {
+                        let at = numbers.as_ptr().add((i * K + k) * 8);
+                        *register = at.cast::<Two>().read_unaligned();
+                    }
+                }
+                let mut last = Self::shown::<DOWN>(work);
+                if DOWN {
+                    for row in 0..work.len {
+                        let column = Self::push(room.add(row * K), &mut chains, &mut watch);
+                        let out = pair.out.offset(row as isize * work.pitches[1]);
+                        T::write(out, if work.exclusive { last } else { column });
+                        last = column;
+                    }
+                } else {
+                    for at in (0..STRETCH).step_by(N) {
+                        if work.ahead {
+                            let out = work.pairs[0].out.cast_const();
+                            Self::ask::<_MM_HINT_ET0>(out, i, at);
+                        }
+                        let mut columns = [last; N];
+                        each_column!(n => {
+                            let room = room.add((i * STRETCH + at + n) * K);
+                            columns[n] = Self::push(room, &mut chains, &mut watch);
+                        });
+                        let mut before = std::mem::replace(&mut last, columns[N - 1]);
+                        if work.exclusive {
+                            each_column!(n => {
+                                std::mem::swap(&mut columns[n], &mut before);
+                            });
+                        }
+                        T::store(pair.out.cast::<T>().add(at), columns);
+                    }
+                }
+                let rows = (work.stretches - i * Self::ROWS).min(Self::ROWS);
+                if work.exclusive && !DOWN {
+                    // Each stretch begins with the last result of the one before.
+                    let column = (&raw const last).cast::<T>();
+                    for row in 0..rows {
+                        let first = pair.out.cast::<T>().add(row * STRETCH);
+                        first.write_unaligned(shown);
+                        shown = column.add(row).read_unaligned();
+                    }
+                }
+                let doubles = Self::ends(&chains);
+                let doubles = (&raw const doubles).cast::<f64>();
+                for row in if DOWN { 0..rows } else { rows - 1..rows } {
+                    let mut end = [0.0; P];
+                    for (p, end) in end.iter_mut().enumerate() {
+                        *end = doubles.add(place::<T, P, N, K>(row, 0, p)).read();
+                    }
+                    ends.push(end);
+                }
+            }
+            if !watch.sound() {
+                return false;
+            }
+            // A line's last pair has the last word.
+            let ends = &ends[ends.len() - after.len()..];
+            for (row, (acc, &last)) in after.into_iter().zip(ends).enumerate() {
+                states.add(row).write(State { acc, last });
+            }
+        }
+        true
+    }
+
+    /// Adds a column to the stretches by themselves, and leaves it in the room.
+    ///
+    /// # Safety
+    /// There is the room; the processor has the instruction sets.
+    #[inline(always)]
+    unsafe fn push_own(column: T::Column, room: *mut Two, own: &mut [Own<O, T, P>; K]) {
+        // SAFETY: this function's.
+        unsafe {
+            let doubles = T::widen(column);
+            for k in 0..K {
+                room.add(k).write(doubles[k]);
+                own[k] = T::Chains::push_own(own[k], doubles[k]);
+            }
+        }
+    }
+
+    /// Adds a column of the room to the chains, and returns the results.
+    ///
+    /// # Safety
+    /// There is one; the processor has the instruction sets.
+    #[inline(always)]
+    unsafe fn push(
+        room: *const Two,
+        chains: &mut [Chain<O, T, P>; K],
+        watch: &mut Watch,
+    ) -> T::Column {
+        // SAFETY: this function's.
+        unsafe {
+            let mut results = [Two::of(0.0, 0.0); K];
+            for k in 0..K {
+                chains[k] = T::Chains::push(chains[k], room.add(k).read());
+                results[k] = T::Chains::result(chains[k]);
+            }
+            let column = T::narrow(results);
+            if T::Chains::WATCHED {
+                T::watch(watch, results, column);
+            }
+            column
+        }
+    }
+
+    /// Asks for a share of the piece after the one at `piece`, as large as a block of columns: that of the
+    /// block at a column of a pair.
+    #[inline(always)]
+    fn ask<const HINT: i32>(piece: *const u8, pair: usize, column: usize) {
+        const LINE: usize = 64;
+        let share = (pair * STRETCH + column) * Self::ROWS;
+        let next = piece.wrapping_add((PIECE + share) * size_of::<T>());
+        for line in 0..N {
+            // SAFETY: a hint, which may be any address.
+            unsafe { _mm_prefetch::<HINT>(next.wrapping_add(line * LINE).cast()) }
+        }
+    }
+
+    /// Puts what each stretch starts from in the place of its own numbers, and returns the accumulators after
+    /// them, that of a line or those of columns; none if there is an exception.
+    ///
+    /// # Safety
+    /// As [`scan`](Self::scan).
+    #[inline(always)]
+    unsafe fn starts(
+        work: &Work,
+        numbers: &mut [[f64; LANES]; 4],
+        down: bool,
+    ) -> Option<ArrayVec<T::Acc, STRETCHES>> {
+        let states = work.states.cast::<StateOf<O, T, P>>();
+        let mut before = Stretched::<O, T, P>::nothing();
+        let mut after = ArrayVec::new();
+        for row in 0..work.stretches {
+            if down || row == 0 {
+                // SAFETY: this function's.
+                let first = unsafe {
+                    before = match work.started {
+                        true => states.add(row).read(),
+                        false => Stretched::<O, T, P>::nothing(),
+                    };
+                    work.pairs[0].x.cast::<T>().add(row).read_unaligned()
+                };
+                if T::Chains::hides(&before.last, work.started, &first.to_parts()) {
+                    return None;
+                }
+            }
+            let mut own = [[0.0; P]; 4];
+            let seed = before.acc.seed();
+            for p in 0..P {
+                let at = place::<T, P, N, K>(row % Self::ROWS, row / Self::ROWS, p);
+                for i in 0..count::<Own<O, T, P>>() {
+                    own[i][p] = numbers[i][at];
+                }
+                for i in 0..count::<Chain<O, T, P>>() {
+                    numbers[i][at] = seed[i][p];
+                }
+            }
+            before.acc = before.acc.append::<Fused>(&own)?;
+            if down {
+                after.push(before.acc);
+            }
+        }
+        if !down {
+            after.push(before.acc);
+        }
+        Some(after)
+    }
+
+    /// What columns of a block have shown last.
+    ///
+    /// # Safety
+    /// As [`scan`](Self::scan).
+    #[inline(always)]
+    unsafe fn shown<const DOWN: bool>(work: &Work) -> T::Column {
+        let mut shown = [O::IDENTITY; 32];
+        // SAFETY: this function's; a column has at most 16 elements, in at most 64 bytes.
+        unsafe {
+            if DOWN && work.exclusive && work.started {
+                let states = work.states.cast::<StateOf<O, T, P>>();
+                for (row, shown) in shown[..work.stretches].iter_mut().enumerate() {
+                    *shown = Stretched::<O, T, P>::value(states.add(row).read());
+                }
+            }
+            T::read(shown.as_ptr().cast())
+        }
+    }
+
+    /// What chains show, before it is rounded to the type.
+    ///
+    /// # Safety
+    /// The processor has the instruction sets.
+    #[inline(always)]
+    unsafe fn ends(chains: &[Chain<O, T, P>; K]) -> [Two; K] {
+        // SAFETY: this function's.
+        unsafe {
+            let mut results = [Two::of(0.0, 0.0); K];
+            for k in 0..K {
+                results[k] = T::Chains::result(chains[k]);
+            }
+            results
+        }
+    }
+}
