@@ -341,6 +341,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         exclusive: plan.exclusive,
         backward: false,
         stream: plan.stream,
+        ahead: 0,
     };
     let panels = Panels {
         count: place.panels,

@@ -81,6 +81,9 @@ pub struct Block {
     pub backward: bool,
     /// Whether results had better go past the caches, where a kernel for single lines can do that.
     pub stream: bool,
+    /// How many bytes of `x` further on, in the line's direction, is what kernels for single lines ask for
+    /// while they read, because it will be read next and no cache may have it; 0 for nothing.
+    pub ahead: usize,
 }
 
 /// A kernel.

@@ -61,6 +61,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
                 exclusive: call.exclusive,
                 backward: false,
                 stream: false,
+                ahead: 0,
             });
             started = true;
             at += len;
@@ -445,6 +446,7 @@ fn same_bits_across<T: Draw>() {
                             exclusive,
                             backward: false,
                             stream: false,
+                            ahead: 0,
                         });
                     }
                     for (j, line) in lines.iter().enumerate() {

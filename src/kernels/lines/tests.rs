@@ -118,6 +118,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             exclusive: case.exclusive,
             backward: false,
             stream: false,
+            ahead: 0,
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.

@@ -268,6 +268,7 @@ fn run<X: Copy, T: Copy>(
                 exclusive: call.exclusive,
                 backward: call.backward,
                 stream: x.len() > 1 << 20,
+                ahead: 0,
             });
         }
         started = true;
