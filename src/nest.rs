@@ -23,6 +23,7 @@ pub use small::{run_short, run_small};
 use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels, TILE};
 use crate::plan::{ACCUMULATORS, Dim, Plan, TILE_BYTES};
 use crate::status::Error;
+pub use block::AHEAD;
 use block::{Cursor, run_block, scan_across};
 use std::mem::MaybeUninit;
 
@@ -239,6 +240,28 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             }
         }
     }
+}
+
+/// What comes before the elements of a plan's only line.
+///
+/// # Safety
+/// As [`run_unit`]; `acc` has room for an accumulator.
+pub unsafe fn begin_line(plan: &Plan, acc: *mut u8) {
+    let place = place(plan, 0);
+    // SAFETY: this function's.
+    unsafe {
+        import(plan, &place, acc);
+        show_initial(plan, &place, acc, plan.carry_in.is_some());
+    }
+}
+
+/// What comes after them.
+///
+/// # Safety
+/// As [`begin_line`]; `acc` holds the accumulator after them.
+pub unsafe fn end_line(plan: &Plan, acc: *mut u8) {
+    // SAFETY: this function's.
+    unsafe { export(plan, &place(plan, 0), acc, true) }
 }
 
 /// Does one unit.

@@ -104,6 +104,9 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
+    /// A scan of a tile from an accumulator ends with what `across` makes of that and of the total of the
+    /// tile alone, bit for bit; accumulators are elements.
+    pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -194,6 +197,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         backward: None,
         across: across::run::<A>,
         grid: 1,
+        splits: false,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         import: import::<A>,

@@ -20,6 +20,7 @@ where
 {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S, G>(),
+        splits: true,
         backward: backward::<S, Exact<S, G, true>>(),
         ..F::KERNEL
     };
@@ -78,6 +79,7 @@ where
         along: grouped_scan::<S, U, G>(),
         backward: backward::<S, Grouped<S, U, G, true>>(),
         grid: CHUNK,
+        splits: true,
         ..F::KERNEL
     };
 }
