@@ -40,6 +40,7 @@
 //!
 //! In place, a chunk is overwritten by the thread that has read it all, and read by no other.
 
+mod pace;
 #[cfg(test)]
 mod tests;
 
@@ -48,14 +49,14 @@ use crate::dtype::DType;
 use crate::environment;
 use crate::kernels::{Block, TILE};
 use crate::nest::{self, Progress};
-use crate::op::Op;
 use crate::plan::Plan;
 use crate::pool;
 use crate::status::Error;
+use pace::{ALONE, Pace, Verdict};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,68 +80,11 @@ const MOST_TILES: usize = CHUNK_BYTES / TILE;
 /// 100 us, 2 10^6 i32 took 1.2 times as long where the other core was busy, and 1.1 with this.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// Chunks that the caller takes at a time as long as it is alone, or to find out how fast it would be.
-const ALONE: usize = 8;
-
-/// Chunks after which the pace of all together is looked at.
-const TOGETHER: usize = 48;
-
-/// Chunks' time that may be lost before it is looked at sooner.
-const SLACK: usize = 8;
-
-/// Stretches of that length after which the caller is timed alone again.
-const STRETCHES: u32 = 8;
-
 /// Time after which a worker that still has a chunk when the caller is done has lost its core.
 const LATE: Duration = Duration::from_micros(300);
 
-/// Calls that do not try, after one that has lost: at first, and at most.
-const RESTS: Range<u32> = 2..64;
-
 /// Room for an accumulator, which is a total too: an element.
 type Acc = MaybeUninit<u128>;
-
-/// What earlier calls have found out about an operation on a type.
-struct Verdict {
-    /// Calls to come that are not shared.
-    rest: AtomicU32,
-    /// How many there were the last time.
-    rested: AtomicU32,
-}
-
-impl Verdict {
-    const fn new() -> Verdict {
-        Verdict {
-            rest: AtomicU32::new(0),
-            rested: AtomicU32::new(0),
-        }
-    }
-
-    /// That of a plan.
-    fn of(plan: &Plan) -> &'static Verdict {
-        static ALL: [[Verdict; DType::COUNT]; Op::COUNT] =
-            [const { [const { Verdict::new() }; DType::COUNT] }; Op::COUNT];
-        &ALL[plan.op as usize][plan.dtypes[1] as usize]
-    }
-
-    /// Whether this call may be shared.
-    fn permits(&self) -> bool {
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let resting = self.rest.fetch_update(set, fetch, |n| n.checked_sub(1));
-        resting.is_err()
-    }
-
-    /// Learns whether it was faster for it.
-    fn learn(&self, faster: bool) {
-        let rested = self.rested.load(Ordering::Relaxed);
-        let rest = match faster {
-            true => 0,
-            false => (2 * rested).clamp(RESTS.start, RESTS.end),
-        };
-        self.rested.store(rest, Ordering::Relaxed);
-        self.rest.store(rest, Ordering::Relaxed);
-    }
-}
 
 /// Whether a plan is one line that threads can share, and worth it.
 pub fn fits(plan: &Plan) -> bool {
@@ -190,89 +134,6 @@ pub unsafe fn run(
     // SAFETY: this function's; all threads have left.
     unsafe { nest::end_line(plan, relay.carry.get_mut().as_mut_ptr().cast()) };
     Ok(())
-}
-
-/// The caller's clock: how fast it is alone, and with the others.
-///
-/// How fast memory is changes along a line, with what the caches happen to hold of it. So a stretch that
-/// looks slow is only taken for it when the chunks behind it, done alone, are as fast as those before.
-struct Pace {
-    /// Time that a chunk took the caller alone, the last time.
-    alone: Duration,
-    /// The same of a stretch with others that looked slow.
-    slow: Option<Duration>,
-    /// Stretches with others since the caller was last timed alone.
-    stretches: u32,
-    /// When the present stretch began.
-    since: Instant,
-    /// The chunk that was the next then.
-    from: usize,
-    /// When the caller had first been alone, and the chunk that was the next then.
-    began: (Instant, usize),
-    /// It was slower with others.
-    lost: bool,
-}
-
-impl Pace {
-    fn new() -> Pace {
-        let now = Instant::now();
-        Pace {
-            alone: Duration::MAX,
-            slow: None,
-            stretches: 0,
-            since: now,
-            from: 0,
-            began: (now, 0),
-            lost: false,
-        }
-    }
-
-    /// Begins a stretch with chunk `next` and returns what a chunk has taken in the last one.
-    fn lap(&mut self, next: usize, chunks: usize) -> Duration {
-        let now = Instant::now();
-        let pace = (now - self.since) / chunks as u32;
-        (self.since, self.from) = (now, next);
-        pace
-    }
-
-    /// How many chunks the caller should take after so many alone, and without others if there are
-    /// none.
-    fn after_alone(&mut self, chunks: usize, helped: bool, next: usize) -> usize {
-        self.alone = self.lap(next, chunks);
-        self.stretches = 0;
-        if !helped {
-            self.began = (self.since, self.from);
-            return ALONE;
-        }
-        self.lost = self.slow.take().is_some_and(|pace| !self.gains(pace));
-        if self.lost { usize::MAX } else { 1 }
-    }
-
-    /// The same after a chunk among others.
-    fn after_shared(&mut self, next: usize) -> usize {
-        let chunks = next.saturating_sub(self.from);
-        let spared = self.alone.saturating_mul((chunks + SLACK) as u32);
-        if chunks < TOGETHER && self.since.elapsed() < spared {
-            return 1;
-        }
-        let pace = self.lap(next, chunks.max(1));
-        self.stretches += 1;
-        self.slow = (!self.gains(pace)).then_some(pace);
-        let again = self.slow.is_some() || self.stretches == STRETCHES;
-        if again { ALONE } else { 1 }
-    }
-
-    /// Whether the line was done faster than the caller would have done it alone.
-    fn verdict(&self, chunks: usize) -> bool {
-        let (began, first) = self.began;
-        let rest = chunks.saturating_sub(first).max(1);
-        !self.lost && self.gains(began.elapsed() / rest as u32)
-    }
-
-    /// Whether a chunk has taken less time than the caller takes alone.
-    fn gains(&self, pace: Duration) -> bool {
-        pace < self.alone
-    }
 }
 
 /// A line that is passed on.
@@ -403,7 +264,7 @@ impl<'p, 'd> Relay<'p, 'd> {
             } else {
                 let end = chunk.saturating_add(n).min(self.chunks);
                 self.wait(chunk)?;
-                pace.since = Instant::now();
+                pace.begin_alone();
                 // SAFETY: this function's; the chunks were taken, and the carry has come to the first.
                 unsafe { self.scan_alone(chunk..end, progress)? };
                 let helped = self.helped.load(Ordering::Relaxed);

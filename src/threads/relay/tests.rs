@@ -4,6 +4,7 @@ use super::super::order::{KERNEL, brackets};
 use super::*;
 use crate::elem::Complex;
 use crate::kernels::Mode;
+use crate::op::Op;
 use crate::plan::{Carries, Dims, Operand, Options, Request};
 use std::panic::catch_unwind;
 use std::thread;
