@@ -23,7 +23,6 @@ pub use small::{run_short, run_small};
 use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels, TILE};
 use crate::plan::{ACCUMULATORS, Dim, Plan, TILE_BYTES};
 use crate::status::Error;
-pub use block::AHEAD;
 use block::{Cursor, run_block, scan_across};
 use std::mem::MaybeUninit;
 

@@ -11,7 +11,7 @@ use arrayvec::ArrayVec;
 ///
 /// Granite Rapids, 10^7 elements, against 1 KiB and the first-level cache, which served a Zen 4: i64 in 0.9
 /// of the time, in place 0.7, c128 0.85, f64 the same. Copies took the same from 16 to 256 KiB.
-pub const AHEAD: usize = 16 << 10;
+const AHEAD: usize = 16 << 10;
 
 /// Scans a block across, and its repetitions.
 ///

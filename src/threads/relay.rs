@@ -32,6 +32,8 @@
 //!   would. A worker that never got a core holds nothing and is not waited for.
 //! * The caller times a few chunks alone and then many together ([`Pace`]). Where the latter are not
 //!   faster, it takes all that is left for itself.
+//! * A worker that finds itself on the caller's core, where the system put it because others are busy or
+//!   asleep, leaves.
 //! * Only who is ahead waits, for the thread with the chunk before, and does not spin for long: once it
 //!   sleeps, a worker that has lost its core can have this one.
 //! * What was learnt is kept ([`Verdict`]): where sharing lost, the next calls do not try.
@@ -52,11 +54,11 @@ use crate::nest::{self, Progress};
 use crate::plan::Plan;
 use crate::pool;
 use crate::status::Error;
-use pace::{ALONE, Pace, Verdict};
+use pace::{ALONE, Pace, Turn, Verdict};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,22 +68,29 @@ use std::time::{Duration, Instant};
 /// i32 1.0 at 3 MB, 0.85 at 5 MB and 0.8 at 8 MB.
 const SHARED_BYTES: u64 = 8 << 20;
 
-/// Bytes of a chunk, in the input or the output, whichever has more; two of them fit a second-level cache.
-///
-/// 10^7 f64, two threads: 0.69 of one thread's time with 128 and 256 KiB, 0.71 with 64 and 32, 0.73 with 512.
-const CHUNK_BYTES: usize = 128 << 10;
+/// Time that the carry takes from core to core and back: below it, a wait is none.
+const HOP: Duration = Duration::from_micros(2);
 
-/// Most tiles of a chunk.
-const MOST_TILES: usize = CHUNK_BYTES / TILE;
+/// Bytes of a chunk, in the input or the output, whichever has more.
+const CHUNK_BYTES: usize = 32 << 10;
+
+/// Chunks that a helper takes at a time: two such turns fit a second-level cache.
+const TURN: usize = 4;
+
+/// Chunks that the caller takes at a time among others: at first, and the bounds.
+const TURNS: (usize, Range<usize>) = (6, 2..32);
+
+/// Most chunks of a call of the kernel: streamed results are waited for at its end.
+const PIECE: usize = 32;
+
+/// Most tiles of a helper's turn.
+const MOST_TILES: usize = TURN * CHUNK_BYTES / TILE;
 
 /// Time for which a thread looks for the carry before it sleeps: several chunks'.
 ///
 /// With 20 us, threads slept that had better waited, for a virtual core takes 100 us and more to wake; with
 /// 100 us, 2 10^6 i32 took 1.2 times as long where the other core was busy, and 1.1 with this.
 const SPIN: Duration = Duration::from_micros(50);
-
-/// Time after which a worker that still has a chunk when the caller is done has lost its core.
-const LATE: Duration = Duration::from_micros(300);
 
 /// Room for an accumulator, which is a total too: an element.
 type Acc = MaybeUninit<u128>;
@@ -120,16 +129,10 @@ pub unsafe fn run(
         // SAFETY: this function's. A helper stops early only when the caller does, whose word counts.
         let _ = unsafe { relay.help(&mut Counter { shared, wanted }) };
     };
-    let mut ended = None;
-    let outcome = pool::run(helpers, &help, || {
-        // SAFETY: this function's.
-        let outcome = unsafe { relay.lead(progress) };
-        ended = Some(Instant::now());
-        outcome
-    });
-    let late = ended.is_some_and(|ended| ended.elapsed() > LATE);
-    if let Some(faster) = outcome? {
-        Verdict::of(plan).learn(faster && !late);
+    // SAFETY: this function's.
+    let pace = pool::run(helpers, &help, || unsafe { relay.lead(progress) })?;
+    if relay.helped.load(Ordering::Relaxed) {
+        Verdict::of(plan).learn(pace.lost(relay.chunks));
     }
     // SAFETY: this function's; all threads have left.
     unsafe { nest::end_line(plan, relay.carry.get_mut().as_mut_ptr().cast()) };
@@ -149,6 +152,8 @@ struct Relay<'p, 'd> {
     reached: AtomicUsize,
     /// What stands before that. It belongs to the thread that has taken it.
     carry: UnsafeCell<Acc>,
+    /// The core that the caller was on, as [`pool::core`] says.
+    core: AtomicI32,
     /// Others than the caller have come.
     helped: AtomicBool,
     /// Somebody gave up: nobody may wait any more.
@@ -184,7 +189,7 @@ impl<'p, 'd> Relay<'p, 'd> {
         debug_assert!(plan.kernel.acc_size <= size_of::<Acc>());
         let sizes = plan.dtypes.map(DType::size);
         let tiles = bytes / (sizes[0].max(sizes[2]) * TILE);
-        let chunk = tiles.clamp(1, MOST_TILES) * TILE;
+        let chunk = tiles.clamp(1, MOST_TILES / TURN) * TILE;
         Relay {
             plan,
             chunk,
@@ -192,6 +197,7 @@ impl<'p, 'd> Relay<'p, 'd> {
             next: AtomicUsize::new(ALONE),
             reached: AtomicUsize::new(0),
             carry: UnsafeCell::new(MaybeUninit::uninit()),
+            core: AtomicI32::new(pool::core()),
             helped: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
@@ -200,10 +206,10 @@ impl<'p, 'd> Relay<'p, 'd> {
         }
     }
 
-    /// The elements of a chunk.
-    fn range(&self, chunk: usize) -> Range<usize> {
-        let start = chunk * self.chunk;
-        start..self.plan.axis.extent.min(start + self.chunk)
+    /// The elements of some chunks.
+    fn elements(&self, chunks: &Range<usize>) -> Range<usize> {
+        let n = self.plan.axis.extent;
+        n.min(chunks.start * self.chunk)..n.min(chunks.end * self.chunk)
     }
 
     /// Whether an accumulator stands before a chunk.
@@ -211,12 +217,20 @@ impl<'p, 'd> Relay<'p, 'd> {
         chunk > 0 || self.plan.carry_in.is_some()
     }
 
-    /// Takes the next `n` chunks, or all for `usize::MAX`, and returns the first.
-    fn take(&self, n: usize) -> usize {
-        match n {
+    /// Whether a thread that helps is on the core that the caller needs.
+    fn crowded(&self) -> bool {
+        let core = self.core.load(Ordering::Relaxed);
+        core >= 0 && core == pool::core()
+    }
+
+    /// Takes the next `n` chunks, or all for `usize::MAX`; none if there are none left.
+    fn take(&self, n: usize) -> Range<usize> {
+        let start = match n {
             usize::MAX => self.next.swap(self.chunks, Ordering::Relaxed),
             n => self.next.fetch_add(n, Ordering::Relaxed),
-        }
+        };
+        let end = start.saturating_add(n);
+        start.min(self.chunks)..end.min(self.chunks)
     }
 
     /// Takes part until there are no chunks left, on a thread that helps.
@@ -224,130 +238,160 @@ impl<'p, 'd> Relay<'p, 'd> {
     /// # Safety
     /// The plan's arrays are as its invariants say, and nobody else writes them.
     unsafe fn help(&self, progress: &mut dyn Progress) -> Result<(), Error> {
+        if self.crowded() {
+            return Ok(());
+        }
         self.helped.store(true, Ordering::Relaxed);
         let mut leaving = Leaving {
             relay: self,
             well: false,
         };
-        let (mut before, mut chunk) = (None, self.take(1));
-        while chunk < self.chunks {
-            // SAFETY: this function's; the chunk was just taken.
-            let next = unsafe { self.share(before, chunk, || self.take(1), progress)? };
-            (before, chunk) = (Some(chunk), next);
+        let take = || self.take(if self.crowded() { 0 } else { TURN });
+        let (mut mine, mut alone) = (take(), false);
+        while !mine.is_empty() {
+            // SAFETY: this function's; the chunks were just taken.
+            let next = unsafe {
+                if alone {
+                    self.wait(mine.start)?;
+                    self.scan_on(&mine, take, progress)?
+                } else {
+                    self.share(&mine, take, progress)?
+                }
+            };
+            // Where the others do nothing at the moment, there is nothing to hurry for.
+            alone = next.start == mine.end;
+            mine = next;
         }
         leaving.well = true;
         Ok(())
     }
 
-    /// Takes part on the calling thread, and sees to it that sharing pays; returns whether it did, if
-    /// anybody else came.
+    /// Takes part on the calling thread, and sees to it that sharing pays; returns its clock.
     ///
     /// # Safety
     /// As [`help`](Self::help).
-    unsafe fn lead(&self, progress: &mut dyn Progress) -> Result<Option<bool>, Error> {
+    unsafe fn lead(&self, progress: &mut dyn Progress) -> Result<Pace, Error> {
         let mut leaving = Leaving {
             relay: self,
             well: false,
         };
         let mut pace = Pace::new();
+        let (mut turn, turns) = TURNS;
         // Taken before there were others, who may come before this thread goes on.
-        let (mut n, mut before, mut chunk) = (ALONE, None, 0);
-        while chunk < self.chunks {
-            if n == 1 {
-                let step = || {
-                    n = pace.after_shared(self.next.load(Ordering::Relaxed));
-                    self.take(n)
-                };
-                // SAFETY: this function's; the chunk was taken.
-                let next = unsafe { self.share(before, chunk, step, progress)? };
-                (before, chunk) = (Some(chunk), next);
-            } else {
-                let end = chunk.saturating_add(n).min(self.chunks);
-                self.wait(chunk)?;
+        let (mut mine, mut last) = (0..ALONE.min(self.chunks), Turn::Alone);
+        let mut alone = true;
+        while !mine.is_empty() {
+            let waited = self.wait(mine.start)?;
+            self.core.store(pool::core(), Ordering::Relaxed);
+            if last != Turn::Together {
                 pace.begin_alone();
-                // SAFETY: this function's; the chunks were taken, and the carry has come to the first.
-                unsafe { self.scan_alone(chunk..end, progress)? };
+            } else if !alone {
+                // The others should just be ready when the carry comes to them.
+                turn = if waited { turn + 1 } else { turn - 1 };
+                turn = turn.clamp(turns.start, turns.end);
+            }
+            let timed = mine.len() - 1;
+            let take = || {
                 let helped = self.helped.load(Ordering::Relaxed);
                 let next = self.next.load(Ordering::Relaxed);
-                n = pace.after_alone(end - chunk, helped, next);
-                self.pass_on(end);
-                (before, chunk) = (Some(end - 1), self.take(n));
-            }
+                last = match last {
+                    Turn::Together => pace.after_shared(next),
+                    _ => pace.after_alone(timed, helped, next),
+                };
+                self.take(match last {
+                    Turn::Together => turn,
+                    Turn::Alone => ALONE,
+                    Turn::Rest => usize::MAX,
+                })
+            };
+            // SAFETY: this function's; the chunks were taken, and the carry has come to the first.
+            let next = unsafe { self.scan_on(&mine, take, progress)? };
+            alone = next.start == mine.end;
+            mine = next;
         }
         leaving.well = true;
-        let helped = self.helped.load(Ordering::Relaxed);
-        Ok(helped.then(|| pace.verdict(self.chunks)))
+        Ok(pace)
     }
 
-    /// Scans chunks from the carry, and leaves it after them.
+    /// Scans chunks from the carry and passes it on; calls `take` before the last, and returns what that
+    /// does.
     ///
     /// # Safety
     /// As [`help`](Self::help); this thread has taken the chunks, and the carry has come to the first.
-    unsafe fn scan_alone(
+    unsafe fn scan_on(
         &self,
-        chunks: Range<usize>,
+        mine: &Range<usize>,
+        take: impl FnOnce() -> Range<usize>,
         progress: &mut dyn Progress,
-    ) -> Result<(), Error> {
-        let ahead = if self.plan.stream { nest::AHEAD } else { 0 };
-        for chunk in chunks {
-            let range = self.range(chunk);
-            let elements = range.len() as u64;
+    ) -> Result<Range<usize>, Error> {
+        let last = mine.end - 1;
+        let mut scan = |chunks: Range<usize>, after: usize| {
+            let elements = self.elements(&chunks);
+            let n = elements.len() as u64;
+            let (started, ahead) = (
+                self.started(chunks.start),
+                self.distance(chunks.end - 1, after),
+            );
             // SAFETY: this function's.
-            unsafe { self.scan(range, self.carry.get(), self.started(chunk), ahead) };
-            progress.done(elements)?;
-        }
-        Ok(())
-    }
-
-    /// Does a chunk among others, calls `take` on the way, and returns what that does. `previous` is the
-    /// chunk that this thread did before.
-    ///
-    /// # Safety
-    /// As [`help`](Self::help); this thread has taken the chunk.
-    unsafe fn share(
-        &self,
-        previous: Option<usize>,
-        chunk: usize,
-        take: impl FnOnce() -> usize,
-        progress: &mut dyn Progress,
-    ) -> Result<usize, Error> {
-        if previous.is_some_and(|previous| previous + 1 == chunk) {
-            // The others do nothing at the moment; so there is nothing to hurry for.
-            self.wait(chunk)?;
-            // SAFETY: this function's.
-            unsafe { self.scan_alone(chunk..chunk + 1, progress)? };
-            self.pass_on(chunk + 1);
-            return Ok(take());
-        }
-        let range = self.range(chunk);
-        let elements = range.len();
-        let mut totals = [Acc::uninit(); MOST_TILES];
-        let totals = &mut totals[..elements.div_ceil(TILE)];
-        // SAFETY: this function's; the carry is this thread's from where it has come to the chunk until
-        // it is passed on.
-        let (mut before, started) = unsafe {
-            self.fold(range.start, range.end, totals);
-            self.wait(chunk)?;
-            let (before, started) = (*self.carry.get(), self.started(chunk));
-            self.append(totals, started);
-            (before, started)
+            unsafe { self.scan(elements, self.carry.get(), started, ahead) };
+            progress.done(n)
         };
-        self.pass_on(chunk + 1);
+        for start in (mine.start..last).step_by(PIECE) {
+            let end = last.min(start + PIECE);
+            scan(start..end, end)?;
+        }
         let next = take();
-        let ahead = match next < self.chunks {
-            true => (next - chunk) * self.chunk * self.plan.dtypes[0].size(),
-            false => 0,
-        };
-        // SAFETY: this function's.
-        unsafe { self.scan(range, &raw mut before, started, ahead) };
-        progress.done(elements as u64)?;
+        scan(last..mine.end, next.start)?;
+        self.pass_on(mine.end);
         Ok(next)
     }
 
-    /// Waits until the carry has come to a chunk that this thread has taken.
-    fn wait(&self, chunk: usize) -> Result<(), Error> {
+    /// Bytes of the input from one chunk to another; 0 if there is no such other.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        match to < self.chunks {
+            true => (to - from) * self.chunk * self.plan.dtypes[0].size(),
+            false => 0,
+        }
+    }
+
+    /// Does chunks among others, calls `take` on the way, and returns what that does.
+    ///
+    /// # Safety
+    /// As [`help`](Self::help); this thread has taken the chunks.
+    unsafe fn share(
+        &self,
+        mine: &Range<usize>,
+        take: impl FnOnce() -> Range<usize>,
+        progress: &mut dyn Progress,
+    ) -> Result<Range<usize>, Error> {
+        let elements = self.elements(mine);
+        let n = elements.len();
+        let mut totals = [Acc::uninit(); MOST_TILES];
+        let totals = &mut totals[..n.div_ceil(TILE)];
+        // SAFETY: this function's; the carry is this thread's from where it has come to the chunks until
+        // it is passed on.
+        let (mut before, started) = unsafe {
+            self.fold(elements.start, elements.end, totals);
+            self.wait(mine.start)?;
+            let (before, started) = (*self.carry.get(), self.started(mine.start));
+            self.append(totals, started);
+            (before, started)
+        };
+        self.pass_on(mine.end);
+        let next = take();
+        let ahead = self.distance(mine.start, next.start);
+        // SAFETY: this function's.
+        unsafe { self.scan(elements, &raw mut before, started, ahead) };
+        progress.done(n as u64)?;
+        Ok(next)
+    }
+
+    /// Waits until the carry has come to a chunk that this thread has taken; returns whether it had not
+    /// yet.
+    fn wait(&self, chunk: usize) -> Result<bool, Error> {
         let over =
             || self.reached.load(Ordering::SeqCst) == chunk || self.stopped.load(Ordering::SeqCst);
+        let waited = !over();
         let start = Instant::now();
         while !over() {
             if start.elapsed() < SPIN {
@@ -366,7 +410,7 @@ impl<'p, 'd> Relay<'p, 'd> {
         match self.stopped.load(Ordering::SeqCst) {
             // Whoever has stopped knows why.
             true => Err(Error::Cancelled { done: 0, total: 0 }),
-            false => Ok(()),
+            false => Ok(waited && start.elapsed() > HOP),
         }
     }
 

@@ -4,40 +4,32 @@
 use crate::dtype::DType;
 use crate::op::Op;
 use crate::plan::Plan;
-use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Chunks that the caller takes at a time as long as it is alone, or to find out how fast it would be.
-pub const ALONE: usize = 8;
+pub const ALONE: usize = 32;
 
 /// Chunks after which the pace of all together is looked at.
-const TOGETHER: usize = 48;
+const TOGETHER: usize = 192;
 
 /// Chunks' time that may be lost before it is looked at sooner.
-const SLACK: usize = 8;
+const SLACK: usize = 32;
 
 /// Stretches of that length after which the caller is timed alone again.
 const STRETCHES: u32 = 8;
 
-/// Calls that do not try, after one that has lost: at first, and at most.
-const RESTS: Range<u32> = 2..64;
+/// For how many times the time that sharing has lost it is not tried again.
+const REST: u32 = 32;
 
-/// What earlier calls have found out about an operation on a type.
-pub struct Verdict {
-    /// Calls to come that are not shared.
-    rest: AtomicU32,
-    /// How many there were the last time.
-    rested: AtomicU32,
-}
+/// When lines may be shared again, for an operation on a type.
+pub struct Verdict(AtomicU64);
 
 impl Verdict {
-    /// Nothing is known.
+    /// At once.
     pub const fn new() -> Verdict {
-        Verdict {
-            rest: AtomicU32::new(0),
-            rested: AtomicU32::new(0),
-        }
+        Verdict(AtomicU64::new(0))
     }
 
     /// That of a plan.
@@ -47,23 +39,34 @@ impl Verdict {
         &ALL[plan.op as usize][plan.dtypes[1] as usize]
     }
 
-    /// Whether this call may be shared.
-    pub fn permits(&self) -> bool {
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let resting = self.rest.fetch_update(set, fetch, |n| n.checked_sub(1));
-        resting.is_err()
+    /// Nanoseconds since the first time that this was called.
+    fn now() -> u64 {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        FIRST.get_or_init(Instant::now).elapsed().as_nanos() as u64
     }
 
-    /// Learns whether it was faster for it.
-    pub fn learn(&self, faster: bool) {
-        let rested = self.rested.load(Ordering::Relaxed);
-        let rest = match faster {
-            true => 0,
-            false => (2 * rested).clamp(RESTS.start, RESTS.end),
-        };
-        self.rested.store(rest, Ordering::Relaxed);
-        self.rest.store(rest, Ordering::Relaxed);
+    /// Whether that time has come.
+    pub fn permits(&self) -> bool {
+        self.0.load(Ordering::Relaxed) <= Self::now()
     }
+
+    /// Learns how much time was lost by it.
+    pub fn learn(&self, lost: Duration) {
+        let rest = lost.saturating_mul(REST).as_nanos() as u64;
+        self.0
+            .store(Self::now().saturating_add(rest), Ordering::Relaxed);
+    }
+}
+
+/// What the caller takes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Some chunks, and the others may take those after them.
+    Together,
+    /// [`ALONE`] chunks, to be timed.
+    Alone,
+    /// All that are left.
+    Rest,
 }
 
 /// The caller's clock: how fast it is alone, and with the others.
@@ -83,8 +86,6 @@ pub struct Pace {
     from: usize,
     /// When the caller had first been alone, and the chunk that was the next then.
     began: (Instant, usize),
-    /// It was slower with others.
-    lost: bool,
 }
 
 impl Pace {
@@ -98,7 +99,6 @@ impl Pace {
             since: now,
             from: 0,
             began: (now, 0),
-            lost: false,
         }
     }
 
@@ -115,38 +115,41 @@ impl Pace {
         pace
     }
 
-    /// How many chunks the caller should take after so many alone, and without others if there are
-    /// none.
-    pub fn after_alone(&mut self, chunks: usize, helped: bool, next: usize) -> usize {
-        self.alone = self.lap(next, chunks);
+    /// What the caller should take after so many chunks alone, the next being `next`.
+    pub fn after_alone(&mut self, chunks: usize, helped: bool, next: usize) -> Turn {
+        self.alone = self.lap(next, chunks.max(1));
         self.stretches = 0;
         if !helped {
             self.began = (self.since, self.from);
-            return ALONE;
+            return Turn::Alone;
         }
-        self.lost |= self.slow.take().is_some_and(|pace| !self.gains(pace));
-        if self.lost { usize::MAX } else { 1 }
+        match self.slow.take() {
+            Some(pace) if !self.gains(pace) => Turn::Rest,
+            _ => Turn::Together,
+        }
     }
 
-    /// The same after a chunk among others.
-    pub fn after_shared(&mut self, next: usize) -> usize {
+    /// The same after chunks among others.
+    pub fn after_shared(&mut self, next: usize) -> Turn {
         let chunks = next.saturating_sub(self.from);
         let spared = self.alone.saturating_mul((chunks + SLACK) as u32);
         if chunks < TOGETHER && self.since.elapsed() < spared {
-            return 1;
+            return Turn::Together;
         }
         let pace = self.lap(next, chunks.max(1));
         self.stretches += 1;
         self.slow = (!self.gains(pace)).then_some(pace);
         let again = self.slow.is_some() || self.stretches == STRETCHES;
-        if again { ALONE } else { 1 }
+        if again { Turn::Alone } else { Turn::Together }
     }
 
-    /// Whether the line was done faster than the caller would have done it alone.
-    pub fn verdict(&self, chunks: usize) -> bool {
+    /// How much longer a line of so many chunks has taken than the caller would have taken alone.
+    pub fn lost(&self, chunks: usize) -> Duration {
         let (began, first) = self.began;
-        let rest = chunks.saturating_sub(first).max(1);
-        !self.lost && self.gains(began.elapsed() / rest as u32)
+        let alone = self
+            .alone
+            .saturating_mul(chunks.saturating_sub(first) as u32);
+        began.elapsed().saturating_sub(alone)
     }
 
     /// Whether a chunk has taken less time than the caller takes alone.
