@@ -251,9 +251,10 @@ unsafe fn run_units(
     shared: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
-    if relay::fits(plan) {
+    let long = relay::fits(plan).then_some(relay::Long);
+    if let Some(long) = &long {
         let helpers = limit(plan.max_threads) - 1;
-        if helpers > 0 && relay::promises(plan) {
+        if helpers > 0 && relay::promises(plan, long) {
             // SAFETY: this function's.
             return unsafe { relay::run(plan, helpers, shared, progress) };
         }

@@ -37,6 +37,7 @@
 //! * Only who is ahead waits, for the thread with the chunk before, and does not spin for long: once it
 //!   sleeps, a worker that has lost its core can have this one.
 //! * What was learnt is kept ([`Verdict`]): where sharing lost, the next calls do not try.
+//! * Nor does a call that comes long after the one before, when the other cores sleep ([`Long`]).
 //!
 //! What is left is the wait for a worker that loses its core inside a chunk, once in many calls.
 //!
@@ -54,6 +55,7 @@ use crate::nest::{self, Progress};
 use crate::plan::Plan;
 use crate::pool;
 use crate::status::Error;
+pub use pace::Long;
 use pace::{ALONE, Pace, Turn, Verdict};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -105,9 +107,9 @@ pub fn fits(plan: &Plan) -> bool {
         && plan.elements() * (x + out) >= SHARED_BYTES
 }
 
-/// Whether earlier calls leave hope that sharing pays; asked once a call.
-pub fn promises(plan: &Plan) -> bool {
-    Verdict::of(plan).permits()
+/// Whether earlier calls leave hope that sharing pays.
+pub fn promises(plan: &Plan, long: &Long) -> bool {
+    long.follows() && Verdict::of(plan).permits()
 }
 
 /// Scans the line of a plan that [fits](fits), with so many threads that help.

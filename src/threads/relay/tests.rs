@@ -278,7 +278,8 @@ fn led(x: &[i64], mut own: impl Progress, help: impl Progress + Send) -> (Result
             nest::begin_line(plan, relay.carry.get().cast());
             let outcome = thread::scope(|scope| {
                 let helper = scope.spawn(|| relay.help(&mut help).is_ok());
-                while !relay.helped.load(Ordering::Relaxed) {
+                // It leaves if it is on this core.
+                while !relay.helped.load(Ordering::Relaxed) && !helper.is_finished() {
                     thread::yield_now();
                 }
                 let outcome = relay.lead(&mut own);
