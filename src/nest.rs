@@ -244,6 +244,28 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
     }
 }
 
+/// What comes before the elements of a plan's only line.
+///
+/// # Safety
+/// As [`run_unit`]; `acc` has room for an accumulator.
+pub unsafe fn begin_line(plan: &Plan, acc: *mut u8) {
+    let place = place(plan, 0);
+    // SAFETY: this function's.
+    unsafe {
+        import(plan, &place, acc);
+        show_initial(plan, &place, acc, plan.carry_in.is_some());
+    }
+}
+
+/// What comes after them.
+///
+/// # Safety
+/// As [`begin_line`]; `acc` holds the accumulator after them.
+pub unsafe fn end_line(plan: &Plan, acc: *mut u8) {
+    // SAFETY: this function's.
+    unsafe { export(plan, &place(plan, 0), acc, true) }
+}
+
 /// Does one unit.
 ///
 /// # Safety
@@ -344,6 +366,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         exclusive: plan.exclusive,
         backward: false,
         stream: plan.stream,
+        ahead: 0,
     };
     let panels = Panels {
         count: place.panels,

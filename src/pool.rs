@@ -252,6 +252,19 @@ pub fn run<R>(helpers: usize, help: &(dyn Fn() + Sync), own: impl FnOnce() -> R)
     result
 }
 
+/// The number of the core that this thread is on at the moment; negative where the system does not tell.
+pub fn core() -> i32 {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: takes nothing, and fails with a negative number.
+        unsafe { libc::sched_getcpu() }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        -1
+    }
+}
+
 #[cfg(unix)]
 mod workers {
     //! Threads by the system's own functions: those of the standard library abort where there is no

@@ -2,13 +2,12 @@
 //! then does the units, on several threads where that gains.
 //!
 //! Units are independent of one another and none depends on how they are shared out, so results do not
-//! depend on the number of threads. Every thread that helps takes the next unit from a counter.
-//!
-//! A single long line stays on one thread. Tried: chunks folded side by side, the carry handed on from one
-//! to the next; on two cores it took 1.0 to 1.4 times as long, because memory was the limit already.
+//! depend on the number of threads. Every thread that helps takes the next unit from a counter. A single
+//! long line, which has one unit, is shared out by chunks, see [`relay`].
 
 #[cfg(test)]
 mod order;
+mod relay;
 
 use crate::environment;
 use crate::nest::{self, Progress};
@@ -252,6 +251,14 @@ unsafe fn run_units(
     shared: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
+    let long = relay::fits(plan).then_some(relay::Long);
+    if let Some(long) = &long {
+        let helpers = limit(plan.max_threads) - 1;
+        if helpers > 0 && relay::promises(plan, long) {
+            // SAFETY: this function's.
+            return unsafe { relay::run(plan, helpers, shared, progress) };
+        }
+    }
     let units = nest::units(plan);
     let threads = if units < 2 || plan.elements() < SHARED_FROM {
         1

@@ -80,6 +80,9 @@ pub struct Block {
     pub backward: bool,
     /// Whether results had better go past the caches, where a kernel for single lines can do that.
     pub stream: bool,
+    /// How many bytes of `x` further on, in the line's direction, is what kernels for single lines ask for
+    /// while they read, because it will be read next and no cache may have it; 0 for nothing.
+    pub ahead: usize,
 }
 
 /// A kernel.
@@ -100,6 +103,9 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
+    /// A scan of a tile from an accumulator ends with what `across` makes of that and of the total of the
+    /// tile alone, bit for bit; accumulators are elements.
+    pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Bytes of a caller's carry.
@@ -174,6 +180,7 @@ impl Kernel {
                     exclusive: false,
                     backward: false,
                     stream: false,
+                    ahead: 0,
                 });
                 (self.carries.export)(acc, true, out);
             }
@@ -262,6 +269,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         backward: None,
         across: across::run::<A>,
         grid: 1,
+        splits: false,
         acc_size: size_of::<A::Acc>(),
         carry_size: size_of::<A::Carry>(),
         carries: const { &Carries::of::<A>(Some(merge::<A>)) },

@@ -7,6 +7,12 @@ use crate::tile::{self, Move, Rewrite};
 use crate::view::MAX_NDIM;
 use arrayvec::ArrayVec;
 
+/// Bytes between what a line's kernel reads and what it asks for meanwhile, where no cache has it.
+///
+/// Granite Rapids, 10^7 elements, against 1 KiB and the first-level cache, which served a Zen 4: i64 in 0.9
+/// of the time, in place 0.7, c128 0.85, f64 the same. Copies took the same from 16 to 256 KiB.
+const AHEAD: usize = 16 << 10;
+
 /// Scans a block across, and its repetitions.
 ///
 /// # Safety
@@ -262,6 +268,7 @@ pub unsafe fn run_block(
             exclusive: plan.exclusive,
             backward: plan.backward,
             stream: plan.stream && plan.direct_out,
+            ahead: if plan.stream { AHEAD } else { 0 },
         };
         let stream = block.stream;
         if plan.across {

@@ -25,6 +25,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         exclusive: false,
         backward: false,
         stream: false,
+        ahead: 0,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
     unsafe { (line.kernel.along)(&block) }
@@ -62,6 +63,7 @@ pub unsafe fn run_small(small: &Small) {
             exclusive: small.exclusive,
             backward: false,
             stream: false,
+            ahead: 0,
         };
         match small.reverse {
             _ if inner > 1 => {

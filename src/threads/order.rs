@@ -15,7 +15,7 @@ use crate::plan::{Carries, Dims, Operand, Options, Plan, Request};
 /// `closing` brackets, then `opening` ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(8))]
-struct Brackets {
+pub(super) struct Brackets {
     closing: u32,
     opening: u32,
 }
@@ -23,7 +23,7 @@ struct Brackets {
 impl Elem for Brackets {}
 
 /// One string of brackets after the other.
-struct Append;
+pub(super) struct Append;
 
 impl Combine<Brackets> for Append {
     const IDENTITY: Brackets = Brackets {
@@ -41,13 +41,15 @@ impl Combine<Brackets> for Append {
 
 const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
 
-/// The same for plans that were made for a kernel which takes rows that run backward.
-static KERNEL: Kernel = Kernel {
+/// The same for plans that were made for a kernel which takes rows that run backward, and whose lines can
+/// be shared.
+pub(super) static KERNEL: Kernel = Kernel {
     backward: Some(GENERIC.along),
+    splits: true,
     ..GENERIC
 };
 
-fn brackets(n: usize) -> Vec<Brackets> {
+pub(super) fn brackets(n: usize) -> Vec<Brackets> {
     let draw = |i: usize| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61;
     (0..n)
         .map(|i| Brackets {
@@ -153,6 +155,7 @@ fn carries_are_combined_from_the_left_on_every_path() {
         [3000, 5],
         [many, 500],
         [1, 70_001],
+        [1, 1_200_007],
     ] {
         for axis in [0, 1] {
             for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)]

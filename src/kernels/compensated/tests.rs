@@ -62,6 +62,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
                 exclusive: call.exclusive,
                 backward: false,
                 stream: false,
+                ahead: 0,
             });
             started = true;
             at += len;
@@ -480,6 +481,7 @@ fn same_bits_across<T: Draw>(op: Op) {
                             exclusive,
                             backward: false,
                             stream: false,
+                            ahead: 0,
                         });
                     }
                     for (j, line) in lines.iter().enumerate() {

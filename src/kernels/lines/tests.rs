@@ -140,6 +140,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             exclusive: case.exclusive,
             backward: case.backward && tuned,
             stream: false,
+            ahead: 0,
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.

@@ -166,6 +166,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 exclusive: way.exclusive,
                 backward: way.backward,
                 stream: x.len() > 1 << 20,
+                ahead: 0,
             });
             started = true;
             from += len;

@@ -23,6 +23,7 @@ struct ExactOf<S, F>(PhantomData<(S, F)>);
 impl<S: Spec, F: Family + 'static> Family for ExactOf<S, F> {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S>(),
+        splits: true,
         ..F::KERNEL
     };
 }
@@ -39,6 +40,7 @@ impl<S: Spec, F: Family + 'static, const U: usize> Family for GroupedOf<S, F, U>
     const KERNEL: Kernel = Kernel {
         along: grouped_scan::<S, U>(),
         grid: CHUNK,
+        splits: true,
         ..F::KERNEL
     };
 }

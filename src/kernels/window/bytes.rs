@@ -103,7 +103,7 @@ unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, acc:
             let [low, high] = sums.step(x.cast::<i64>().read_unaligned());
             let out_low = out.cast::<__m256i>();
             if streaming {
-                _mm_prefetch::<_MM_HINT_T0>(x.wrapping_add(super::PREFETCH).cast());
+                _mm_prefetch::<_MM_HINT_T1>(x.wrapping_add(block.ahead).cast());
                 _mm256_stream_si256(out_low, low);
                 _mm256_stream_si256(out_low.add(1), high);
             } else {

@@ -90,11 +90,6 @@ const SHORT: usize = 16;
 /// swept.
 const TAIL: usize = 6;
 
-/// Bytes between what is read and what is asked for in advance, when results are streamed.
-///
-/// One distance was measured, on Zen 4; others were not tried.
-const PREFETCH: usize = 1024;
-
 /// Portable kernels of reassociated floats.
 pub struct Reassociated<O, T>(PhantomData<(O, T)>);
 

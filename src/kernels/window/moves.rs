@@ -8,7 +8,6 @@
 //! in cache; and a branch a group instead of kernels of their own, which made forward scans of
 //! reassociated floats 20 % slower.
 
-use super::PREFETCH;
 use super::scan::{Reg, Spec};
 use crate::op::Combine;
 use crate::simd::registers::{Load, Registers, Room, Store};
@@ -21,6 +20,8 @@ pub struct Way<const BACKWARD: bool> {
     pub exclusive: bool,
     /// Whether to write past the caches.
     pub streaming: bool,
+    /// How far to ask for elements in advance, in bytes; 0 for not at all.
+    pub ahead: usize,
 }
 
 impl<const BACKWARD: bool> Way<BACKWARD> {
@@ -175,21 +176,21 @@ impl<const BACKWARD: bool> Way<BACKWARD> {
     pub fn prefetch<X>(self, x: *const X, n: usize) {
         #[cfg(target_arch = "x86_64")]
         {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
             let lowest = self.lowest(x, n).cast::<i8>();
             let first = if BACKWARD {
-                lowest.wrapping_sub(PREFETCH)
+                lowest.wrapping_sub(self.ahead)
             } else {
-                lowest.wrapping_add(PREFETCH)
+                lowest.wrapping_add(self.ahead)
             };
             for line in 0..(n * size_of::<X>()).div_ceil(64) {
                 // SAFETY: a hint, which may be any address.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(64 * line)) }
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(first.wrapping_add(64 * line)) }
             }
         }
         // Elsewhere there is no such hint in the language.
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = (x, n, PREFETCH);
+        let _ = (x, n);
     }
 }
 

@@ -240,6 +240,7 @@ unsafe fn rows<S: Spec, L: Line<S, B>, const B: bool>(block: &Block) {
     let way = Way {
         exclusive: block.exclusive,
         streaming,
+        ahead: block.ahead,
     };
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
@@ -349,7 +350,7 @@ unsafe fn exact<S: Spec, const U: usize, const G: usize, const B: bool>(
                 sound = false;
                 break;
             }
-            if way.streaming {
+            if way.ahead > 0 {
                 way.prefetch(x, G * S::LANES);
             }
             let before = results[U - 1];
@@ -536,7 +537,7 @@ impl<S: Spec, const U: usize, const B: bool> State<S, U, B> {
             }
             while left >= group {
                 (x, out) = (S::R::anchor(x), S::R::anchor(out.cast_const()).cast_mut());
-                if way.streaming {
+                if way.ahead > 0 {
                     way.prefetch(x, group);
                 }
                 let (elements, earlier) = way.load_group::<S, G>(x, self.past.0[0][U - 1]);

@@ -270,6 +270,7 @@ fn run<X: Copy, T: Copy>(
                 exclusive: call.exclusive,
                 backward: call.backward,
                 stream: call.stream,
+                ahead: 0,
             });
         }
         started = true;

@@ -21,6 +21,7 @@ where
 {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S, U, G>(),
+        splits: true,
         backward: backward::<S, Exact<S, U, G, true>>(),
         ..F::KERNEL
     };
@@ -86,6 +87,7 @@ where
         along: grouped_scan::<S, U, G>(),
         backward: backward::<S, Grouped<S, U, G, true>>(),
         grid: CHUNK,
+        splits: true,
         ..F::KERNEL
     };
 }
