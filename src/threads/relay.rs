@@ -37,7 +37,8 @@
 //! * Only who is ahead waits, for the thread with the chunk before, and does not spin for long: once it
 //!   sleeps, a worker that has lost its core can have this one.
 //! * What was learnt is kept ([`Verdict`]): where sharing lost, the next calls do not try.
-//! * Nor does a call that comes long after the one before, when the other cores sleep ([`Long`]).
+//! * Nor does a call that comes long after the one before, when the other cores sleep ([`Long`]), unless it
+//!   is long enough to wake them.
 //!
 //! What is left is the wait for a worker that loses its core inside a chunk, once in many calls.
 //!
@@ -70,6 +71,12 @@ use std::time::{Duration, Instant};
 /// i32 1.0 at 3 MB, 0.85 at 5 MB and 0.8 at 8 MB.
 const SHARED_BYTES: u64 = 8 << 20;
 
+/// The same of a line that comes long after the one before ([`Long`]): other cores take a while to wake.
+///
+/// Two virtual cores, 30 to 50 ms after the line before: f64 took 1.09 of one thread's time at 32 MB, 1.0
+/// at 160 MB and 0.65 at 800 MB.
+const SHARED_BYTES_LATE: u64 = 256 << 20;
+
 /// Time that the carry takes from core to core and back: below it, a wait is none.
 const HOP: Duration = Duration::from_micros(2);
 
@@ -97,19 +104,24 @@ const SPIN: Duration = Duration::from_micros(50);
 /// Room for an accumulator, which is a total too: an element.
 type Acc = MaybeUninit<u128>;
 
+/// Bytes of a plan's input and output.
+fn bytes(plan: &Plan) -> u64 {
+    let [x, _, out] = plan.dtypes.map(|dtype| dtype.size() as u64);
+    plan.elements() * (x + out)
+}
+
 /// Whether a plan is one line that threads can share, and worth it.
 pub fn fits(plan: &Plan) -> bool {
-    let [x, _, out] = plan.dtypes.map(|dtype| dtype.size() as u64);
     plan.lines == 1
         && plan.kernel.splits
         && plan.direct_x
         && plan.direct_out
-        && plan.elements() * (x + out) >= SHARED_BYTES
+        && bytes(plan) >= SHARED_BYTES
 }
 
 /// Whether earlier calls leave hope that sharing pays.
 pub fn promises(plan: &Plan, long: &Long) -> bool {
-    long.follows() && Verdict::of(plan).permits()
+    (long.follows() || bytes(plan) >= SHARED_BYTES_LATE) && Verdict::of(plan).permits()
 }
 
 /// Scans the line of a plan that [fits](fits), with so many threads that help.
