@@ -95,7 +95,7 @@ use chain::{
     Chains, ComplexFactors, Numbers, Parts, ProductOfDoubles, ProductWithErrors, RealFactors,
     SumOfDoubles, SumWithErrors,
 };
-use line::{Line, Scan};
+use line::Scan;
 use std::marker::PhantomData;
 
 /// Elements of a stretch. Changing it changes results.

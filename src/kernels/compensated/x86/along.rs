@@ -1,6 +1,7 @@
 //! Lines and columns as pairs of squares, of any type.
 
-use super::super::{Line, STRETCH, Scan};
+use super::super::line::Line;
+use super::super::{STRETCH, Scan};
 use super::scan::{PIECE, Place, Room, Work};
 use crate::kernels::Block;
 use arrayvec::ArrayVec;
