@@ -253,7 +253,7 @@ unsafe fn run_units(
 ) -> Result<(), Error> {
     let long = relay::fits(plan).then_some(relay::Long);
     if let Some(long) = &long {
-        let helpers = limit(plan.max_threads) - 1;
+        let helpers = (limit(plan.max_threads) - 1).min(relay::MOST_HELPERS);
         if helpers > 0 && relay::promises(plan, long) {
             // SAFETY: this function's.
             return unsafe { relay::run(plan, helpers, shared, progress) };

@@ -86,6 +86,10 @@ const CHUNK_BYTES: usize = 32 << 10;
 /// Chunks that a helper takes at a time: two such turns fit a second-level cache.
 const TURN: usize = 4;
 
+/// Most threads that help. Each waits for the one before, so that many would wait long; more than one were
+/// tried for their results, not timed.
+pub const MOST_HELPERS: usize = 7;
+
 /// Chunks that the caller takes at a time among others: at first, and the bounds.
 const TURNS: (usize, Range<usize>) = (6, 2..32);
 
