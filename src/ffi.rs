@@ -316,7 +316,7 @@ pub extern "C" fn cum_result_dtype(op: cum_op, x_dtype: cum_dtype) -> cum_dtype 
         return 0;
     };
     let result = dtype.default_result(op);
-    match kernels::carries(op, result, Mode::Sequential) {
+    match kernels::kernel(Isa::current(), op, result, Mode::Sequential, Overflow::Wrap) {
         Some(_) => result.code(),
         None => 0,
     }

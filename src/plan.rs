@@ -30,7 +30,7 @@ use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
-use crate::tile::{self, Fit, Move, Rewrite};
+use crate::tile::{self, Fit, Move, Replace, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
 use request::{Shape, check_carries, check_output, lines_of};
@@ -104,7 +104,7 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
-    /// What is done with their carries.
+    /// What is done with their carries, which are the same however floats are grouped.
     pub carries: &'static kernels::Carries,
     /// The scan along: the kernel's, or one that reads elements of the input's type.
     pub along: Run,
@@ -169,7 +169,7 @@ pub struct Plan<'d> {
     /// Moves elements of the output.
     pub scatter: Move,
     /// Replaces NaN.
-    pub scrub: Option<Rewrite>,
+    pub scrub: Option<Replace>,
     /// Puts NaN back.
     pub put_back: Option<Rewrite>,
     /// Carries in: the first, and bytes to the next line's.
@@ -322,7 +322,6 @@ impl<'d> Plan<'d> {
         };
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
         let many = kernels::lines(isa, op, dtype, mode, options.overflow);
-        let scrub = many.map_or(kernel.scrub, |many| many.scrub);
         let mut plan = Plan {
             kernel,
             carries,
@@ -357,7 +356,7 @@ impl<'d> Plan<'d> {
             store: convert(isa, dtype, out_dtype),
             gather: tile::move_of_size(isa, x.dtype.size()),
             scatter: tile::move_of_size(isa, out_dtype.size()),
-            scrub: scrub.filter(|_| options.nan != Nan::Propagate),
+            scrub: tile::replace_nan(isa, dtype).filter(|_| options.nan != Nan::Propagate),
             put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options
                 .carry_in

@@ -23,7 +23,6 @@ use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
-use crate::tile::{self, Rewrite};
 pub use carries::{Carries, carries};
 pub use lines::{Lines, Panels, lines};
 use std::sync::OnceLock;
@@ -110,8 +109,6 @@ pub struct Kernel {
     pub splits: bool,
     /// Bytes of an accumulator.
     pub acc_size: usize,
-    /// Replaces NaN by the identity, in types that have one.
-    pub scrub: Option<Rewrite>,
     /// Finds the first overflow, in the integer types.
     pub check: Option<Check>,
 }
@@ -119,16 +116,6 @@ pub struct Kernel {
 /// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
 /// that is. The accumulator is read if `started` and written.
 pub type Check = unsafe fn(*const u8, *mut u8, usize, *mut u8, bool) -> usize;
-
-unsafe fn scrub<A: Accumulate>(x: *const u8, tile: *mut u8, n: usize) {
-    // SAFETY: n contiguous elements on both sides.
-    unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
-}
-
-/// What there is to replace in elements of `T`: `floats`, or nothing.
-const fn scrub_of<T: Elem>(floats: Rewrite) -> Option<Rewrite> {
-    if T::NAN.is_some() { Some(floats) } else { None }
-}
 
 /// Bytes of the largest accumulator.
 pub const LARGEST_ACCUMULATOR: usize = 64;
@@ -156,7 +143,6 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         grid: 1,
         splits: false,
         acc_size: size_of::<A::Acc>(),
-        scrub: scrub_of::<A::T>(scrub::<A>),
         check: None,
     }
 }
