@@ -6,7 +6,6 @@ use crate::elem::{Bf16, Complex, F16};
 use crate::kernels::{self, Mode, Overflow};
 use crate::op::Op;
 use crate::plan::{self, FLATTEN, Nan, Operand, Options, Request};
-use crate::simd::Isa;
 use crate::status::Error;
 use crate::threads;
 use crate::view::MAX_NDIM;
@@ -335,8 +334,8 @@ pub struct Carries {
 
 /// Bytes of one carry.
 fn carry_size(op: Op, dtype: DType, mode: Mode) -> Result<usize, Error> {
-    let kernel = kernels::kernel(Isa::current(), op, dtype, mode, Overflow::Wrap);
-    Ok(kernel.ok_or(Error::OpDtype { op, dtype })?.carry_size)
+    let carries = kernels::carries(op, dtype, mode);
+    Ok(carries.ok_or(Error::OpDtype { op, dtype })?.size)
 }
 
 /// The axis as the plan wants it.

@@ -268,7 +268,8 @@ pub unsafe extern "C" fn cum_combine(
             value: mode as i64,
         };
         let mode = mode_of(mode).ok_or(wrong)?;
-        let kernel = kernels::kernel(Isa::current(), op, dtype, mode, Overflow::Wrap)
+        let (kernel, carries) = kernels::kernel(Isa::current(), op, dtype, mode, Overflow::Wrap)
+            .zip(kernels::carries(op, dtype, mode))
             .ok_or(Error::OpDtype { op, dtype })?;
         if n == 0 {
             return Ok(());
@@ -283,7 +284,7 @@ pub unsafe extern "C" fn cum_combine(
             if start.is_null() {
                 return Err(Error::NullPointer { what });
             }
-            let bytes = n.checked_mul(kernel.carry_size);
+            let bytes = n.checked_mul(carries.size);
             *range = bytes
                 .and_then(|bytes| Range::new(start as usize, bytes))
                 .ok_or(Error::Span {
@@ -301,7 +302,7 @@ pub unsafe extern "C" fn cum_combine(
         }
         let _environment = environment::Guard::new();
         // SAFETY: each buffer holds n carries, and two are the same or do not meet.
-        unsafe { kernel.merge(first.cast(), second.cast(), out.cast(), n) }
+        unsafe { carries.merge(kernel, first.cast(), second.cast(), out.cast(), n) }
         Ok(())
     })
 }
@@ -343,8 +344,7 @@ pub extern "C" fn cum_carry_size(dtype: cum_dtype, mode: i32) -> usize {
     let (Some(dtype), Some(mode)) = (DType::from_code(dtype), mode_of(mode)) else {
         return 0;
     };
-    kernels::kernel(Isa::current(), Op::Sum, dtype, mode, Overflow::Wrap)
-        .map_or(0, |kernel| kernel.carry_size)
+    kernels::carries(Op::Sum, dtype, mode).map_or(0, |carries| carries.size)
 }
 
 /// Bytes of one element; 0 if unknown. Since 0.1.0.

@@ -191,10 +191,7 @@ unsafe fn import(plan: &Plan, place: &Place, acc: *mut u8) {
             let line = place.line + j * plan.line.line;
             // SAFETY: 4 of the plan: a carry a line, or stride 0.
             unsafe {
-                (plan.kernel.carries.import)(
-                    carry.add(line * stride),
-                    acc.add(j * plan.kernel.acc_size),
-                )
+                (plan.carries.import)(carry.add(line * stride), acc.add(j * plan.kernel.acc_size))
             }
         }
     }
@@ -211,10 +208,10 @@ unsafe fn export(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
             let line = place.line + j * plan.line.line;
             // SAFETY: 4 of the plan: a carry a line.
             unsafe {
-                (plan.kernel.carries.export)(
+                (plan.carries.export)(
                     acc.add(j * plan.kernel.acc_size),
                     started,
-                    carry.add(line * plan.kernel.carry_size),
+                    carry.add(line * plan.carries.size),
                 )
             }
         }
@@ -234,7 +231,7 @@ unsafe fn show_initial(plan: &Plan, place: &Place, acc: *mut u8, started: bool) 
             let at = first.wrapping_offset(place.out + j as isize * plan.line.out);
             // SAFETY: 1 of the plan; a u128 holds the largest element.
             unsafe {
-                (plan.kernel.carries.show)(acc.add(j * plan.kernel.acc_size), started, value);
+                (plan.carries.show)(acc.add(j * plan.kernel.acc_size), started, value);
                 match plan.store {
                     Some(store) => store(value, at, 1),
                     None => at.copy_from_nonoverlapping(value, plan.dtypes[2].size()),

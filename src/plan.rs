@@ -30,7 +30,7 @@ use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
-use crate::tile::{self, Fit, Move, Rewrite};
+use crate::tile::{self, Fit, Move, Replace, Rewrite};
 use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
 use request::{Shape, check_carries, check_output, lines_of};
@@ -104,6 +104,8 @@ pub struct Checking {
 pub struct Plan<'d> {
     /// The kernels.
     pub kernel: &'static Kernel,
+    /// What is done with their carries, which are the same however floats are grouped.
+    pub carries: &'static kernels::Carries,
     /// The scan along: the kernel's, or one that reads elements of the input's type.
     pub along: Run,
     /// The latter, where there is one.
@@ -167,7 +169,7 @@ pub struct Plan<'d> {
     /// Moves elements of the output.
     pub scatter: Move,
     /// Replaces NaN.
-    pub scrub: Option<Rewrite>,
+    pub scrub: Option<Replace>,
     /// Puts NaN back.
     pub put_back: Option<Rewrite>,
     /// Carries in: the first, and bytes to the next line's.
@@ -203,8 +205,8 @@ impl<'d> Plan<'d> {
         } = *request;
         let out_dtype = out.map_or(dtype, |out| out.dtype);
         let isa = Isa::current();
-        let kernel = kernels::kernel(isa, op, dtype, options.mode, options.overflow)
-            .ok_or(Error::OpDtype { op, dtype })?;
+        let carries =
+            kernels::carries(op, dtype, options.mode).ok_or(Error::OpDtype { op, dtype })?;
         for (from, to) in [(x.dtype, dtype), (dtype, out_dtype)] {
             if !from.casts_to(to) {
                 return Err(Error::Cast { from, to });
@@ -243,7 +245,7 @@ impl<'d> Plan<'d> {
                 check_output(&out, shape, out_dims)?
             }
         };
-        check_carries(options, kernel.carry_size, lines, x_range, out_range)?;
+        check_carries(options, carries.size, lines, x_range, out_range)?;
 
         // The dimensions, innermost first, in scan order.
         let mut plan_x = x.pointer;
@@ -320,9 +322,9 @@ impl<'d> Plan<'d> {
         };
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
         let many = kernels::lines(isa, op, dtype, mode, options.overflow);
-        let scrub = many.map_or(kernel.scrub, |many| many.scrub);
         let mut plan = Plan {
             kernel,
+            carries,
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
             many,
@@ -354,14 +356,11 @@ impl<'d> Plan<'d> {
             store: convert(isa, dtype, out_dtype),
             gather: tile::move_of_size(isa, x.dtype.size()),
             scatter: tile::move_of_size(isa, out_dtype.size()),
-            scrub: scrub.filter(|_| options.nan != Nan::Propagate),
+            scrub: tile::replace_nan(isa, dtype).filter(|_| options.nan != Nan::Propagate),
             put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
-            carry_in: options.carry_in.map(|carry| {
-                (
-                    carry.pointer,
-                    if carry.len == 1 { 0 } else { kernel.carry_size },
-                )
-            }),
+            carry_in: options
+                .carry_in
+                .map(|carry| (carry.pointer, if carry.len == 1 { 0 } else { carries.size })),
             carry_out: options.carry_out.map(|carry| carry.pointer),
             checking: kernel.check.filter(|_| checked).map(|combine| Checking {
                 combine,

@@ -14,6 +14,7 @@ use crate::dtype::{DType, Kind};
 use crate::elem::{Bool, CastFrom, Complex, Elem, FitFrom};
 use crate::elem::{with_dtype, with_integer, with_real};
 use crate::simd::Isa;
+use std::mem::MaybeUninit;
 
 /// A two-dimensional block of elements on its way: `n[0]` times `n[1]`.
 pub struct Block {
@@ -48,6 +49,13 @@ pub type Move = unsafe fn(&Block);
 /// All elements on both sides are addressable, those of the target for writing, and the two sides do
 /// not meet, or are the same with elements of one size.
 pub type Rewrite = unsafe fn(*const u8, *mut u8, usize);
+
+/// The same by elements that are not NaN; for those that are, an element whose bytes are the first of the
+/// last argument's, with zeros behind them.
+///
+/// # Safety
+/// As [`Rewrite`], and the last argument holds an element.
+pub type Replace = unsafe fn(*const u8, *mut u8, usize, u128);
 
 /// Converts `n` elements from `src`, `src_stride` bytes apart, to `dst`, `dst_stride` bytes apart, and
 /// returns how many it converted before one that did not fit.
@@ -183,14 +191,21 @@ unsafe fn put_back<T: Elem>(x: *const u8, values: *mut u8, n: usize) {
     }
 }
 
-/// [`Rewrite`] of NaN to another value.
-///
-/// # Safety
-/// As [`Rewrite`], with elements of `T`.
+/// [`Replace`] in elements of `T`.
 #[inline(always)]
-pub unsafe fn replace_nan<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: T) {
-    // SAFETY: this function's.
-    unsafe { map(x, tile, n, |x: T| if x.is_nan() { by } else { x }) }
+unsafe fn replace<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: u128) {
+    let element = (&raw const by).cast::<T>();
+    let zero = MaybeUninit::<T>::zeroed();
+    // SAFETY: n contiguous elements on both sides; `by` holds one, and zeros are one of every type.
+    unsafe {
+        let (element, zero) = (element.read(), zero.assume_init());
+        if by == 0 {
+            // In sums, what is compared need only be masked. Down columns, blending took 1.14 times as long.
+            map(x, tile, n, |x: T| if x.is_nan() { zero } else { x });
+        } else {
+            map(x, tile, n, |x: T| if x.is_nan() { element } else { x });
+        }
+    }
 }
 
 /// The functions of this file compiled for AVX2.
@@ -219,16 +234,15 @@ mod avx2 {
     }
 
     /// The type by way of which elements of one type become those of another, where that gives the same
-    /// bits: that saves more than half of the code for conversions. Where a 16-bit float is one of the two, the
-    /// way is the one that its conversions go anyway.
+    /// bits: that saves more than half of the code for conversions. From a 16-bit float, the way is the one
+    /// that its conversions go anyway.
     const fn way(from: DType, to: DType) -> Option<DType> {
-        use DType::{Bf16, Bool, C64, C128, F16, F32, F64, I8, I16, U8, U16};
+        use DType::{Bf16, Bool, C64, C128, F16, F32, F64, I8, U8};
         match (from, to) {
             (Bool, Bool | U8 | I8) | (_, F32) | (F32, C64) | (F64, C128) => None,
             (Bool, _) => Some(U8),
             (F16 | Bf16, _) | (_, C64) => Some(F32),
             (_, C128) => Some(F64),
-            (I8 | U8 | I16 | U16, F16 | Bf16) => Some(F32),
             _ => None,
         }
     }
@@ -311,6 +325,13 @@ mod avx2 {
             }
             i += len;
         }
+    }
+
+    /// As [`super::replace`].
+    #[target_feature(enable = "avx2,f16c,bmi2")]
+    pub unsafe fn replace<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: u128) {
+        // SAFETY: as for this function.
+        unsafe { super::replace::<T>(x, tile, n, by) }
     }
 
     /// As [`super::put_back`].
@@ -435,6 +456,14 @@ pub fn convert_fitting(from: DType, to: DType) -> Option<Fit> {
         with_integer!(from, S => with_integer!(to, D => fit::<S, D>, else unreachable!()),
         else unreachable!()),
     )
+}
+
+/// The function that replaces NaN, in types that have one.
+pub fn replace_nan(isa: Isa, dtype: DType) -> Option<Replace> {
+    with_dtype!(dtype, T => match <T as Elem>::NAN {
+        Some(_) => Some(by_isa!(isa, replace::<T>)),
+        None => None,
+    })
 }
 
 /// The function that puts a NaN back wherever the first piece has one.

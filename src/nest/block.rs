@@ -118,6 +118,21 @@ impl Extent {
     unsafe fn rewrite(
         self,
         rewrite: Rewrite,
+        x: (Rows<*const u8>, usize),
+        tile: (Rows<*mut u8>, usize),
+    ) {
+        // SAFETY: this function's.
+        unsafe { self.rewrite_by(|x, tile, n| rewrite(x, tile, n), x, tile) }
+    }
+
+    /// The same by a function that is no [`Rewrite`], but has its safety conditions.
+    ///
+    /// # Safety
+    /// As [`Extent::rewrite`].
+    #[inline(always)]
+    unsafe fn rewrite_by(
+        self,
+        rewrite: impl Fn(*const u8, *mut u8, usize),
         (x, x_size): (Rows<*const u8>, usize),
         (tile, size): (Rows<*mut u8>, usize),
     ) {
@@ -247,7 +262,11 @@ pub unsafe fn run_block(
         let kernel_x = match plan.scrub {
             None => raw,
             Some(scrub) => {
-                extent.rewrite(scrub, (raw, size), (tile(x_tile, size), size));
+                // The identity is what is shown of a line that has not started.
+                let mut identity = 0u128;
+                (plan.carries.show)(acc, false, (&raw mut identity).cast());
+                let scrub = |x: *const u8, tile: *mut u8, n| scrub(x, tile, n, identity);
+                extent.rewrite_by(scrub, (raw, size), (tile(x_tile, size), size));
                 read(tile(x_tile, size))
             }
         };

@@ -75,7 +75,7 @@ unsafe fn check_line(plan: &Plan, place: &Place, scratch: &mut Scratch) -> Optio
             && (plan.initial.is_some() || (exclusive && n > 0))
             && plan.has_out
         {
-            (plan.kernel.carries.show)(acc, started, out_tile);
+            (plan.carries.show)(acc, started, out_tile);
             if store(out_tile, size, raw_tile, out_dtype.size() as isize, 1) == 0 {
                 let what = OverflowIn::Store(dtype, out_dtype);
                 return Some(Error::Overflow {

@@ -48,7 +48,7 @@ pub unsafe fn run_small(small: &Small) {
     unsafe {
         if let Some((carry, stride)) = small.carry_in {
             for line in 0..lines {
-                (kernel.carries.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
+                (small.carries.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
             }
         }
         let block = Block {
@@ -93,7 +93,7 @@ pub unsafe fn run_small(small: &Small) {
         if let Some(carry) = small.carry_out {
             for line in 0..lines {
                 let acc = acc.add(line * kernel.acc_size);
-                (kernel.carries.export)(acc, true, carry.add(line * kernel.carry_size));
+                (small.carries.export)(acc, true, carry.add(line * small.carries.size));
             }
         }
     }

@@ -10,7 +10,7 @@
 use super::REGROUPED_FROM;
 use super::request::{FLATTEN, Nan, Request, check_carries};
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Kernel, Lines, Mode, Overflow};
+use crate::kernels::{self, Carries, Kernel, Lines, Mode, Overflow};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::tile::{self, Move};
@@ -46,7 +46,7 @@ impl ShortLine {
         if n == 0 || n > SMALL || !lie_well(x, out, n * dtype.size()) {
             return None;
         }
-        let kernel = kernels::sequential(op, dtype)?;
+        let (kernel, _) = kernels::sequential(op, dtype)?;
         Some(ShortLine { kernel, x, out, n })
     }
 }
@@ -65,6 +65,8 @@ fn lie_well(x: *const u8, out: *mut u8, bytes: usize) -> bool {
 pub struct Small {
     /// The kernels.
     pub kernel: &'static Kernel,
+    /// What is done with their carries.
+    pub carries: &'static Carries,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
     /// Whether each place shows what stands before its element.
@@ -123,11 +125,11 @@ impl Small {
         {
             return None;
         }
-        let kernel = kernels::sequential(request.op, dtype)?;
+        let (kernel, carries) = kernels::sequential(request.op, dtype)?;
         if options.carry_in.is_some() || options.carry_out.is_some() {
             let x = Range::new(x.pointer.addr(), bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;
-            check_carries(options, kernel.carry_size, lines, x, out).ok()?;
+            check_carries(options, carries.size, lines, x, out).ok()?;
         }
         let isa = Isa::current();
         let many = if lines == 1 {
@@ -137,6 +139,7 @@ impl Small {
         };
         Some(Small {
             kernel,
+            carries,
             many,
             exclusive: options.exclusive,
             x: x.pointer,
@@ -145,7 +148,7 @@ impl Small {
             size,
             reverse: options.reverse.then(|| tile::move_of_size(isa, size)),
             carry_in: options.carry_in.map(|carry| {
-                let stride = if carry.len == 1 { 0 } else { kernel.carry_size };
+                let stride = if carry.len == 1 { 0 } else { carries.size };
                 (carry.pointer, stride)
             }),
             carry_out: options.carry_out.map(|carry| carry.pointer),

@@ -43,11 +43,18 @@ const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
 
 /// The same for plans that were made for a kernel which takes rows that run backward, and whose lines can
 /// be shared.
-pub(super) static KERNEL: Kernel = Kernel {
+static KERNEL: Kernel = Kernel {
     backward: Some(GENERIC.along),
     splits: true,
     ..GENERIC
 };
+
+/// Has a plan scan with these kernels, one line at a time.
+pub(super) fn put_in(plan: &mut Plan) {
+    (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
+    plan.carries = const { &kernels::Carries::of_elements::<Plain<Append, Brackets>>() };
+    (plan.many, plan.widening) = (None, None);
+}
 
 pub(super) fn brackets(n: usize) -> Vec<Brackets> {
     let draw = |i: usize| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61;
@@ -115,8 +122,7 @@ fn check(shape: [usize; 2], axis: usize, options: Options, with_carries: bool) {
     };
     let mut dims = Dims::default();
     Plan::with(&request, &mut dims, |plan| {
-        (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
-        (plan.many, plan.widening) = (None, None);
+        put_in(plan);
         // SAFETY: the arrays are as the request says; the kernels' elements have the size of a u64.
         unsafe { run(plan, None) }
     })

@@ -1,7 +1,7 @@
 //! Lines along and across, stretch by stretch: of any type, copied to where a stretch is scanned and back.
 
 use super::{ByStretches, STRETCH, StateOf, Stretched};
-use crate::kernels::Block;
+use crate::kernels::{Block, Carries};
 use crate::op::Combine;
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ impl Scan {
             size: size_of::<T>(),
             state_size: size_of::<StateOf<O, T, P>>(),
             stretch,
-            show: super::super::show::<Stretched<O, T, P>>,
+            show: Carries::of::<Stretched<O, T, P>>().show,
         }
     }
 

@@ -83,7 +83,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::{Block, Family, Kernel, generic};
+use super::{Block, Carries, Family, Kernel, generic};
 use crate::accumulate::Accumulate;
 use crate::compensate::{Append, Compensate, Own};
 use crate::dtype::DType;
@@ -413,6 +413,32 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Family for Stretched<O
     };
 }
 
+/// `$result` with `$s` as the family of an operation on a type that has errors; `None` for others.
+macro_rules! with_stretched {
+    ($op:expr, $dtype:expr, $s:ident => $result:expr) => {
+        match $op {
+            Op::Sum => with_stretched!(@of Sum, $dtype, $s => $result),
+            Op::Prod => with_stretched!(@of Prod, $dtype, $s => $result),
+            _ => None,
+        }
+    };
+    (@of $o:ident, $dtype:expr, $s:ident => $result:expr) => {
+        match $dtype {
+            DType::F16 => with_stretched!(@as Stretched<$o, F16, 1>, $s => $result),
+            DType::Bf16 => with_stretched!(@as Stretched<$o, Bf16, 1>, $s => $result),
+            DType::F32 => with_stretched!(@as Stretched<$o, f32, 1>, $s => $result),
+            DType::F64 => with_stretched!(@as Stretched<$o, f64, 1>, $s => $result),
+            DType::C64 => with_stretched!(@as Stretched<$o, Complex<f32>, 2>, $s => $result),
+            DType::C128 => with_stretched!(@as Stretched<$o, Complex<f64>, 2>, $s => $result),
+            _ => None,
+        }
+    };
+    (@as $family:ty, $s:ident => $result:expr) => {{
+        type $s = $family;
+        $result
+    }};
+}
+
 /// The kernels of compensated sums and products of floats and complex numbers.
 pub fn kernel(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
     #[cfg(target_arch = "x86_64")]
@@ -420,32 +446,10 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
         return Some(kernel);
     }
     let _ = isa;
-    match op {
-        Op::Sum => portable_kernel::<Sum>(dtype),
-        Op::Prod => portable_kernel::<Prod>(dtype),
-        _ => None,
-    }
+    with_stretched!(op, dtype, S => super::family!(S))
 }
 
-/// Those that run everywhere.
-fn portable_kernel<O>(dtype: DType) -> Option<&'static Kernel>
-where
-    O: Combine<F16> + Combine<Bf16> + Combine<f32> + Combine<f64>,
-    O: Combine<Complex<f32>> + Combine<Complex<f64>>,
-    F16: ByStretches<O, 1>,
-    Bf16: ByStretches<O, 1>,
-    f32: ByStretches<O, 1>,
-    f64: ByStretches<O, 1>,
-    Complex<f32>: ByStretches<O, 2>,
-    Complex<f64>: ByStretches<O, 2>,
-{
-    match dtype {
-        DType::F16 => super::family!(Stretched<O, F16, 1>),
-        DType::Bf16 => super::family!(Stretched<O, Bf16, 1>),
-        DType::F32 => super::family!(Stretched<O, f32, 1>),
-        DType::F64 => super::family!(Stretched<O, f64, 1>),
-        DType::C64 => super::family!(Stretched<O, Complex<f32>, 2>),
-        DType::C128 => super::family!(Stretched<O, Complex<f64>, 2>),
-        _ => None,
-    }
+/// What is done with their carries.
+pub fn carries(op: Op, dtype: DType) -> Option<&'static Carries> {
+    with_stretched!(op, dtype, S => Some(const { &Carries::of::<S>() }))
 }

@@ -24,8 +24,28 @@ const PLAIN: Call = Call {
     shift: 0,
 };
 
+/// Kernels, and what is done with their carries.
+type Tested = (&'static Kernel, &'static Carries);
+
+/// Those for an instruction set.
+fn tested(isa: Isa, op: Op, dtype: DType) -> Tested {
+    let kernel = kernel(isa, op, dtype).zip(carries(op, dtype));
+    kernel.expect("sums and products have kernels")
+}
+
+/// The scalar accumulator.
+fn scalar<O: Combine<T>, T: ByStretches<O, P>, const P: usize>() -> Tested {
+    let kernel = &const { generic::<Stretched<O, T, P>>() };
+    (kernel, &const { Carries::of::<Stretched<O, T, P>>() })
+}
+
 /// A line's results and carry, as bytes.
-fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> (Vec<T>, Vec<u8>) {
+fn scan<T: Elem>(
+    (kernel, carries): Tested,
+    x: &[T],
+    carry: Option<&[u8]>,
+    call: Call,
+) -> (Vec<T>, Vec<u8>) {
     let size = size_of::<T>();
     let bytes = size_of_val(x);
     let mut input = vec![0u8; bytes + 64];
@@ -33,7 +53,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
     let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
     let acc = acc.as_mut_ptr().cast::<u8>();
     let mut started = carry.is_some();
-    let mut carry_out = vec![0u8; kernel.carry_size];
+    let mut carry_out = vec![0u8; carries.size];
     let mut results = x.to_vec();
     // SAFETY: both buffers hold the line, shifted; the accumulator is large enough.
     unsafe {
@@ -44,7 +64,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
             false => output.as_mut_ptr().add(call.shift),
         };
         if let Some(carry) = carry {
-            (kernel.carries.import)(carry.as_ptr(), acc);
+            (carries.import)(carry.as_ptr(), acc);
         }
         let piece = if call.piece == 0 { x.len() } else { call.piece };
         let mut at = 0;
@@ -67,7 +87,7 @@ fn scan<T: Elem>(kernel: &Kernel, x: &[T], carry: Option<&[u8]>, call: Call) -> 
             started = true;
             at += len;
         }
-        (kernel.carries.export)(acc, started, carry_out.as_mut_ptr());
+        (carries.export)(acc, started, carry_out.as_mut_ptr());
         std::ptr::copy_nonoverlapping(to, results.as_mut_ptr().cast(), bytes);
     }
     if !call.in_place {
@@ -156,7 +176,7 @@ fn same_bits<T: Draw>(op: Op) {
         _ => T::draw(random, n),
     };
     let mut random = Random(dtype.size() as u64 + 40);
-    let kernel_of = |isa| kernel(isa, op, dtype).expect("sums and products have kernels");
+    let kernel_of = |isa| tested(isa, op, dtype);
     let lengths = (1..150).chain([
         255, 256, 257, 300, 511, 512, 513, 700, 1024, 1025, 2000, 5000,
     ]);
@@ -185,10 +205,10 @@ fn same_bits<T: Draw>(op: Op) {
                         unsafe {
                             let mut acc = [0u128; super::super::LARGEST_ACCUMULATOR / 16];
                             if let Some(carry) = carry {
-                                (reference.carries.import)(carry.as_ptr(), acc.as_mut_ptr().cast());
+                                (reference.1.import)(carry.as_ptr(), acc.as_mut_ptr().cast());
                             }
                             let shown = before.as_mut_ptr().cast();
-                            (reference.carries.show)(acc.as_ptr().cast(), carry.is_some(), shown);
+                            (reference.1.show)(acc.as_ptr().cast(), carry.is_some(), shown);
                         }
                         assert_eq!(r[0].bits(), before[0].bits(), "{isa:?} {call:?}");
                         r[0] = *r.last().unwrap_or(&x[0]);
@@ -304,10 +324,9 @@ fn results_agree_with_the_scalar_accumulator_where_that_is_defined_by_the_sequen
     for _ in 0..2000 {
         let n = 1 + random.below(600);
         let x = awkward(n, &mut random, 1023, -1074);
-        let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
-        let scalar = &const { generic::<Stretched<Sum, f64, 1>>() };
+        let block = tested(Isa::best(None), Op::Sum, DType::F64);
         let (r, _) = scan(block, &x, None, PLAIN);
-        let (s, _) = scan(scalar, &x, None, PLAIN);
+        let (s, _) = scan(scalar::<Sum, f64, 1>(), &x, None, PLAIN);
         for (r, s) in r.into_iter().zip(s) {
             let special = |x: f64| x == 0.0 || !x.is_finite();
             if special(r) || special(s) {
@@ -342,8 +361,8 @@ fn bound_holds(n: usize, stride: usize) {
     let mut random = Random(21);
     for kind in KINDS {
         let x = data(kind, n, &mut random);
-        let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
-        for kernel in [block, &const { generic::<Stretched<Sum, f64, 1>>() }] {
+        let block = tested(Isa::best(None), Op::Sum, DType::F64);
+        for kernel in [block, scalar::<Sum, f64, 1>()] {
             let (r, _) = scan(kernel, &x, None, PLAIN);
             let worst = check_line(&x, |i| r[i], stride, &mut SumCheck::new(F64), kind);
             assert!(
@@ -352,7 +371,7 @@ fn bound_holds(n: usize, stride: usize) {
             );
         }
         let z: Vec<Complex<f64>> = x.iter().map(|&x| Complex { re: x, im: 1.0 - x }).collect();
-        let complex = super::kernel(Isa::best(None), Op::Sum, DType::C128).expect("as above");
+        let complex = tested(Isa::best(None), Op::Sum, DType::C128);
         let (r, _) = scan(complex, &z, None, PLAIN);
         let im: Vec<f64> = z.iter().map(|z| z.im).collect();
         check_line(&x, |i| r[i].re, stride, &mut SumCheck::new(F64), kind);
@@ -360,8 +379,8 @@ fn bound_holds(n: usize, stride: usize) {
 
         let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
         let wide: Vec<f64> = x.iter().map(|&x| x as f64).collect();
-        let block = super::kernel(Isa::best(None), Op::Sum, DType::F32).expect("as above");
-        for kernel in [block, &const { generic::<Stretched<Sum, f32, 1>>() }] {
+        let block = tested(Isa::best(None), Op::Sum, DType::F32);
+        for kernel in [block, scalar::<Sum, f32, 1>()] {
             let (r, _) = scan(kernel, &x, None, PLAIN);
             let worst = check_line(
                 &wide,
@@ -408,7 +427,7 @@ fn losses_of_many_blocks_do_not_add_up() {
             },
         })
         .collect();
-    let block = kernel(Isa::best(None), Op::Sum, DType::F64).expect("sums have block kernels");
+    let block = tested(Isa::best(None), Op::Sum, DType::F64);
     let (r, _) = scan(block, &x, None, PLAIN);
     check_line(&x, |i| r[i], 1009, &mut SumCheck::new(F64), "one sign");
     let mut check = SumCheck::new(F64);
@@ -435,12 +454,12 @@ fn same_bits_across<T: Draw>(op: Op) {
         (130, 3),
     ] {
         let lines: Vec<Vec<T>> = (0..len).map(|_| make(&mut random, rows)).collect();
-        let reference = kernel(Isa::Scalar, op, dtype).expect("sums and products have kernels");
-        let carries: Vec<Vec<u8>> = (0..len)
+        let reference = tested(Isa::Scalar, op, dtype);
+        let totals: Vec<Vec<u8>> = (0..len)
             .map(|_| scan(reference, &make(&mut random, 2), None, PLAIN).1)
             .collect();
         for isa in everywhere() {
-            let kernel = kernel(isa, op, dtype).expect("sums and products have kernels");
+            let (kernel, carries) = tested(isa, op, dtype);
             for variant in 0..16 {
                 let exclusive = variant & 1 != 0;
                 let started = variant & 4 != 0;
@@ -465,8 +484,8 @@ fn same_bits_across<T: Draw>(op: Op) {
                 let piece = if variant & 8 != 0 { 64 } else { rows };
                 // SAFETY: arrays of rows and columns, and an accumulator for each column.
                 unsafe {
-                    for (j, carry) in carries.iter().enumerate().filter(|_| started) {
-                        (kernel.carries.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
+                    for (j, carry) in totals.iter().enumerate().filter(|_| started) {
+                        (carries.import)(carry.as_ptr(), acc.add(j * kernel.acc_size));
                     }
                     for top in (0..rows).step_by(piece) {
                         (kernel.across)(&Block {
@@ -485,7 +504,7 @@ fn same_bits_across<T: Draw>(op: Op) {
                         });
                     }
                     for (j, line) in lines.iter().enumerate() {
-                        let carry = started.then_some(&carries[j][..]);
+                        let carry = started.then_some(&totals[j][..]);
                         let call = Call { exclusive, ..PLAIN };
                         let (expected, total) = scan(reference, line, carry, call);
                         for (i, expected) in expected.into_iter().enumerate() {
@@ -493,8 +512,8 @@ fn same_bits_across<T: Draw>(op: Op) {
                             let at = format!("{isa:?} {rows}x{len} {variant} at {i} of {j}");
                             assert_eq!(r.bits(), expected.bits(), "{at}: {r:?} for {expected:?}");
                         }
-                        let mut carry_out = vec![0u8; kernel.carry_size];
-                        (kernel.carries.export)(
+                        let mut carry_out = vec![0u8; carries.size];
+                        (carries.export)(
                             acc.add(j * kernel.acc_size),
                             true,
                             carry_out.as_mut_ptr(),
@@ -527,7 +546,7 @@ fn long_lines_may_be_cut_into_pieces() {
     let mut random = Random(5);
     let x: Vec<f64> = (0..n + 7).map(|_| random.signed()).collect();
     for isa in everywhere() {
-        let kernel = kernel(isa, Op::Sum, DType::F64).expect("sums have block kernels");
+        let kernel = tested(isa, Op::Sum, DType::F64);
         for exclusive in [false, true] {
             for in_place in [false, true] {
                 let call = Call {

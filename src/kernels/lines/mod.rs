@@ -17,7 +17,6 @@ use super::{Block, Mode, Overflow, Run};
 use crate::dtype::DType;
 use crate::op::Op;
 use crate::simd::Isa;
-use crate::tile::Rewrite;
 
 /// Blocks of the same form side by side. The accumulators of one follow those of the one before.
 #[derive(Clone, Copy)]
@@ -40,8 +39,6 @@ pub struct Lines {
     pub backward: bool,
     /// Rows longer than this are better scanned one by one, by the kernels for single lines.
     pub longest: usize,
-    /// Replaces NaN by the identity, in types that have one.
-    pub scrub: Option<Rewrite>,
 }
 
 /// Scans across; past the caches if the last argument says so.

@@ -5,25 +5,14 @@ use super::{Lines, columns, rows};
 use crate::accumulate::Plain;
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::kernels::{Mode, Overflow, scrub_of};
+use crate::kernels::{Mode, Overflow};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::avx2::Lanewise;
-use crate::tile;
 
 /// Elements of a row up to which groups of rows beat the sliding windows of the kernels for single
 /// lines, whose start costs more.
 const WINDOWS: usize = 96;
-
-/// Replaces NaN by the identity.
-///
-/// # Safety
-/// As [`tile::Rewrite`]; the processor has AVX2.
-#[target_feature(enable = "avx2")]
-unsafe fn scrub<A: Lanewise>(x: *const u8, tile: *mut u8, n: usize) {
-    // SAFETY: this function's.
-    unsafe { tile::replace_nan::<A::T>(x, tile, n, A::IDENTITY) }
-}
 
 /// Kernels for rows of any length.
 const fn long<A: Lanewise>() -> Lines {
@@ -32,7 +21,6 @@ const fn long<A: Lanewise>() -> Lines {
         along: Some(rows::run::<A, false>),
         backward: false,
         longest: usize::MAX,
-        scrub: scrub_of::<A::T>(scrub::<A>),
     }
 }
 

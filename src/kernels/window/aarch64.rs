@@ -3,7 +3,7 @@
 //! What is left out has no instruction (64-bit products). Rows that run backward go by way of tiles.
 
 use super::scan::{Exact, Grouped, Scan, Spec};
-use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain, Run, WINDOW};
+use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16};
 use crate::kernels::{Mode, family};
@@ -57,23 +57,15 @@ const fn window<T>() -> usize {
 
 /// Integers of type `$t` on lanes of `$lane`, which has the same bits.
 macro_rules! integer {
-    ($o:ident, $t:ty, $lane:ty, $compensated:expr) => {
-        if $compensated {
-            family!(ExactOf<Scan<Neon, $o, $lane, $lane, $lane>, Checked<Errorless<Plain<$o, $t>>>>)
-        } else {
-            family!(ExactOf<Scan<Neon, $o, $lane, $lane, $lane>, Checked<Plain<$o, $t>>>)
-        }
+    ($o:ident, $t:ty, $lane:ty) => {
+        family!(ExactOf<Scan<Neon, $o, $lane, $lane, $lane>, Checked<Plain<$o, $t>>>)
     };
 }
 
 /// Other types that have exact scans, in lanes of `$lane`.
 macro_rules! exact {
-    ($o:ident, $t:ty, $lane:ty, $compensated:expr) => {
-        if $compensated {
-            family!(ExactOf<Scan<Neon, $o, $t, $lane, $t>, Errorless<Plain<$o, $t>>>)
-        } else {
-            family!(ExactOf<Scan<Neon, $o, $t, $lane, $t>, Plain<$o, $t>>)
-        }
+    ($o:ident, $t:ty, $lane:ty) => {
+        family!(ExactOf<Scan<Neon, $o, $t, $lane, $t>, Plain<$o, $t>>)
     };
 }
 
@@ -89,50 +81,49 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
     if isa != Isa::Neon {
         return None;
     }
-    let compensated = mode == Mode::Compensated;
     match (op, dtype) {
-        (Op::Sum, DType::I8) => integer!(Sum, i8, u8, compensated),
-        (Op::Sum, DType::I16) => integer!(Sum, i16, u16, compensated),
-        (Op::Sum, DType::I32) => integer!(Sum, i32, u32, compensated),
-        (Op::Sum, DType::I64) => integer!(Sum, i64, u64, compensated),
-        (Op::Sum, DType::U8) => integer!(Sum, u8, u8, compensated),
-        (Op::Sum, DType::U16) => integer!(Sum, u16, u16, compensated),
-        (Op::Sum, DType::U32) => integer!(Sum, u32, u32, compensated),
-        (Op::Sum, DType::U64) => integer!(Sum, u64, u64, compensated),
-        (Op::Prod, DType::I8) => integer!(Prod, i8, u8, compensated),
-        (Op::Prod, DType::I16) => integer!(Prod, i16, u16, compensated),
-        (Op::Prod, DType::I32) => integer!(Prod, i32, u32, compensated),
-        (Op::Prod, DType::U8) => integer!(Prod, u8, u8, compensated),
-        (Op::Prod, DType::U16) => integer!(Prod, u16, u16, compensated),
-        (Op::Prod, DType::U32) => integer!(Prod, u32, u32, compensated),
-        (Op::Max, DType::I8) => integer!(Max, i8, i8, compensated),
-        (Op::Max, DType::I16) => integer!(Max, i16, i16, compensated),
-        (Op::Max, DType::I32) => integer!(Max, i32, i32, compensated),
-        (Op::Max, DType::I64) => integer!(Max, i64, i64, compensated),
-        (Op::Max, DType::U8) => integer!(Max, u8, u8, compensated),
-        (Op::Max, DType::U16) => integer!(Max, u16, u16, compensated),
-        (Op::Max, DType::U32) => integer!(Max, u32, u32, compensated),
-        (Op::Max, DType::U64) => integer!(Max, u64, u64, compensated),
-        (Op::Min, DType::I8) => integer!(Min, i8, i8, compensated),
-        (Op::Min, DType::I16) => integer!(Min, i16, i16, compensated),
-        (Op::Min, DType::I32) => integer!(Min, i32, i32, compensated),
-        (Op::Min, DType::I64) => integer!(Min, i64, i64, compensated),
-        (Op::Min, DType::U8) => integer!(Min, u8, u8, compensated),
-        (Op::Min, DType::U16) => integer!(Min, u16, u16, compensated),
-        (Op::Min, DType::U32) => integer!(Min, u32, u32, compensated),
-        (Op::Min, DType::U64) => integer!(Min, u64, u64, compensated),
-        (Op::Sum, DType::Bool) => exact!(Sum, Bool, Bool, compensated),
-        (Op::Prod, DType::Bool) => exact!(Prod, Bool, Bool, compensated),
-        (Op::Max, DType::Bool) => exact!(Max, Bool, Bool, compensated),
-        (Op::Min, DType::Bool) => exact!(Min, Bool, Bool, compensated),
-        (Op::Max, DType::F16) => exact!(Max, F16, f32, compensated),
-        (Op::Max, DType::Bf16) => exact!(Max, Bf16, f32, compensated),
-        (Op::Max, DType::F32) => exact!(Max, f32, f32, compensated),
-        (Op::Max, DType::F64) => exact!(Max, f64, f64, compensated),
-        (Op::Min, DType::F16) => exact!(Min, F16, f32, compensated),
-        (Op::Min, DType::Bf16) => exact!(Min, Bf16, f32, compensated),
-        (Op::Min, DType::F32) => exact!(Min, f32, f32, compensated),
-        (Op::Min, DType::F64) => exact!(Min, f64, f64, compensated),
+        (Op::Sum, DType::I8) => integer!(Sum, i8, u8),
+        (Op::Sum, DType::I16) => integer!(Sum, i16, u16),
+        (Op::Sum, DType::I32) => integer!(Sum, i32, u32),
+        (Op::Sum, DType::I64) => integer!(Sum, i64, u64),
+        (Op::Sum, DType::U8) => integer!(Sum, u8, u8),
+        (Op::Sum, DType::U16) => integer!(Sum, u16, u16),
+        (Op::Sum, DType::U32) => integer!(Sum, u32, u32),
+        (Op::Sum, DType::U64) => integer!(Sum, u64, u64),
+        (Op::Prod, DType::I8) => integer!(Prod, i8, u8),
+        (Op::Prod, DType::I16) => integer!(Prod, i16, u16),
+        (Op::Prod, DType::I32) => integer!(Prod, i32, u32),
+        (Op::Prod, DType::U8) => integer!(Prod, u8, u8),
+        (Op::Prod, DType::U16) => integer!(Prod, u16, u16),
+        (Op::Prod, DType::U32) => integer!(Prod, u32, u32),
+        (Op::Max, DType::I8) => integer!(Max, i8, i8),
+        (Op::Max, DType::I16) => integer!(Max, i16, i16),
+        (Op::Max, DType::I32) => integer!(Max, i32, i32),
+        (Op::Max, DType::I64) => integer!(Max, i64, i64),
+        (Op::Max, DType::U8) => integer!(Max, u8, u8),
+        (Op::Max, DType::U16) => integer!(Max, u16, u16),
+        (Op::Max, DType::U32) => integer!(Max, u32, u32),
+        (Op::Max, DType::U64) => integer!(Max, u64, u64),
+        (Op::Min, DType::I8) => integer!(Min, i8, i8),
+        (Op::Min, DType::I16) => integer!(Min, i16, i16),
+        (Op::Min, DType::I32) => integer!(Min, i32, i32),
+        (Op::Min, DType::I64) => integer!(Min, i64, i64),
+        (Op::Min, DType::U8) => integer!(Min, u8, u8),
+        (Op::Min, DType::U16) => integer!(Min, u16, u16),
+        (Op::Min, DType::U32) => integer!(Min, u32, u32),
+        (Op::Min, DType::U64) => integer!(Min, u64, u64),
+        (Op::Sum, DType::Bool) => exact!(Sum, Bool, Bool),
+        (Op::Prod, DType::Bool) => exact!(Prod, Bool, Bool),
+        (Op::Max, DType::Bool) => exact!(Max, Bool, Bool),
+        (Op::Min, DType::Bool) => exact!(Min, Bool, Bool),
+        (Op::Max, DType::F16) => exact!(Max, F16, f32),
+        (Op::Max, DType::Bf16) => exact!(Max, Bf16, f32),
+        (Op::Max, DType::F32) => exact!(Max, f32, f32),
+        (Op::Max, DType::F64) => exact!(Max, f64, f64),
+        (Op::Min, DType::F16) => exact!(Min, F16, f32),
+        (Op::Min, DType::Bf16) => exact!(Min, Bf16, f32),
+        (Op::Min, DType::F32) => exact!(Min, f32, f32),
+        (Op::Min, DType::F64) => exact!(Min, f64, f64),
         (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!(Sum, f32),
         (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!(Sum, f64),
         (Op::Sum, DType::C64) if mode == Mode::Reassociate => grouped!(Sum, Complex<f32>),

@@ -64,7 +64,7 @@ mod scan;
 mod tests;
 
 use super::{Checked, Family, Kernel, Mode, Overflow, Run};
-use crate::accumulate::{Errorless, Plain};
+use crate::accumulate::Plain;
 use crate::dtype::{DType, Kind};
 use crate::elem::Elem;
 use crate::op::{Combine, Op};

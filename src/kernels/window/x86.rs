@@ -2,7 +2,7 @@
 
 use super::bytes::ByteSums;
 use super::scan::{Exact, Grouped, Scan, Spec};
-use super::{CHUNK, Checked, Errorless, Family, Kernel, Plain, Run, WINDOW};
+use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, Elem, F16};
 use crate::kernels::{Block, Mode, family};
@@ -121,51 +121,29 @@ const fn window<R: Registers, T>() -> usize {
 
 /// Integers of type `$t` on lanes of `$lane`, which has the same bits.
 macro_rules! integer {
-    ($r:ident, $o:ident, $t:ty, $lane:ty, $compensated:expr) => {
-        if $compensated {
-            family!(
-                ExactOf<
-                    Scan<$r, $o, $lane, $lane, $lane>,
-                    Checked<Errorless<Plain<$o, $t>>>,
-                    { chains::<$o, $lane>() },
-                    { group::<$r>() },
-                >
-            )
-        } else {
-            family!(
-                ExactOf<
-                    Scan<$r, $o, $lane, $lane, $lane>,
-                    Checked<Plain<$o, $t>>,
-                    { chains::<$o, $lane>() },
-                    { group::<$r>() },
-                >
-            )
-        }
+    ($r:ident, $o:ident, $t:ty, $lane:ty) => {
+        family!(
+            ExactOf<
+                Scan<$r, $o, $lane, $lane, $lane>,
+                Checked<Plain<$o, $t>>,
+                { chains::<$o, $lane>() },
+                { group::<$r>() },
+            >
+        )
     };
 }
 
 /// Other types that have exact scans, in lanes of `$lane`.
 macro_rules! exact {
-    ($r:ident, $o:ident, $t:ty, $lane:ty, $compensated:expr) => {
-        if $compensated {
-            family!(
-                ExactOf<
-                    Scan<$r, $o, $t, $lane, $t>,
-                    Errorless<Plain<$o, $t>>,
-                    { chains::<$o, $lane>() },
-                    { group::<$r>() },
-                >
-            )
-        } else {
-            family!(
-                ExactOf<
-                    Scan<$r, $o, $t, $lane, $t>,
-                    Plain<$o, $t>,
-                    { chains::<$o, $lane>() },
-                    { group::<$r>() },
-                >
-            )
-        }
+    ($r:ident, $o:ident, $t:ty, $lane:ty) => {
+        family!(
+            ExactOf<
+                Scan<$r, $o, $t, $lane, $t>,
+                Plain<$o, $t>,
+                { chains::<$o, $lane>() },
+                { group::<$r>() },
+            >
+        )
     };
 }
 
@@ -186,17 +164,16 @@ macro_rules! grouped {
 /// Sums of integers, for which every instruction set has its own; `$more` for the rest.
 macro_rules! sums {
     ($r:ident, $request:expr, else $more:expr) => {{
-        let (op, dtype, mode) = $request;
-        let compensated = mode == Mode::Compensated;
+        let (op, dtype) = $request;
         match (op, dtype) {
-            (Op::Sum, DType::I8) => integer!($r, Sum, i8, u8, compensated),
-            (Op::Sum, DType::I16) => integer!($r, Sum, i16, u16, compensated),
-            (Op::Sum, DType::I32) => integer!($r, Sum, i32, u32, compensated),
-            (Op::Sum, DType::I64) => integer!($r, Sum, i64, u64, compensated),
-            (Op::Sum, DType::U8) => integer!($r, Sum, u8, u8, compensated),
-            (Op::Sum, DType::U16) => integer!($r, Sum, u16, u16, compensated),
-            (Op::Sum, DType::U32) => integer!($r, Sum, u32, u32, compensated),
-            (Op::Sum, DType::U64) => integer!($r, Sum, u64, u64, compensated),
+            (Op::Sum, DType::I8) => integer!($r, Sum, i8, u8),
+            (Op::Sum, DType::I16) => integer!($r, Sum, i16, u16),
+            (Op::Sum, DType::I32) => integer!($r, Sum, i32, u32),
+            (Op::Sum, DType::I64) => integer!($r, Sum, i64, u64),
+            (Op::Sum, DType::U8) => integer!($r, Sum, u8, u8),
+            (Op::Sum, DType::U16) => integer!($r, Sum, u16, u16),
+            (Op::Sum, DType::U32) => integer!($r, Sum, u32, u32),
+            (Op::Sum, DType::U64) => integer!($r, Sum, u64, u64),
             _ => $more,
         }
     }};
@@ -206,13 +183,12 @@ macro_rules! sums {
 /// rest.
 macro_rules! of_64_bits {
     ($r:ident, $request:expr, else $more:expr) => {{
-        let (op, dtype, mode) = $request;
-        let compensated = mode == Mode::Compensated;
+        let (op, dtype) = $request;
         match (op, dtype) {
-            (Op::Max, DType::I64) => integer!($r, Max, i64, i64, compensated),
-            (Op::Max, DType::U64) => integer!($r, Max, u64, u64, compensated),
-            (Op::Min, DType::I64) => integer!($r, Min, i64, i64, compensated),
-            (Op::Min, DType::U64) => integer!($r, Min, u64, u64, compensated),
+            (Op::Max, DType::I64) => integer!($r, Max, i64, i64),
+            (Op::Max, DType::U64) => integer!($r, Max, u64, u64),
+            (Op::Min, DType::I64) => integer!($r, Min, i64, i64),
+            (Op::Min, DType::U64) => integer!($r, Min, u64, u64),
             _ => $more,
         }
     }};
@@ -220,49 +196,47 @@ macro_rules! of_64_bits {
 
 /// Products of 64 bits. AVX2 has no such instruction, and by three others it takes longer than a plain loop
 /// (0.92 ns an element on a recent Intel server, against 0.75).
-fn products_of_64_bits(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
-    let compensated = mode == Mode::Compensated;
+fn products_of_64_bits(op: Op, dtype: DType) -> Option<&'static Kernel> {
     match (op, dtype) {
-        (Op::Prod, DType::I64) => integer!(Avx512, Prod, i64, u64, compensated),
-        (Op::Prod, DType::U64) => integer!(Avx512, Prod, u64, u64, compensated),
+        (Op::Prod, DType::I64) => integer!(Avx512, Prod, i64, u64),
+        (Op::Prod, DType::U64) => integer!(Avx512, Prod, u64, u64),
         _ => None,
     }
 }
 
 /// What is as fast by AVX2 as by AVX-512, within 5 %.
 fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
-    let compensated = mode == Mode::Compensated;
     match (op, dtype) {
-        (Op::Prod, DType::I8) => integer!(Avx2, Prod, i8, u8, compensated),
-        (Op::Prod, DType::U8) => integer!(Avx2, Prod, u8, u8, compensated),
-        (Op::Prod, DType::I16) => integer!(Avx2, Prod, i16, u16, compensated),
-        (Op::Prod, DType::U16) => integer!(Avx2, Prod, u16, u16, compensated),
-        (Op::Prod, DType::I32) => integer!(Avx2, Prod, i32, u32, compensated),
-        (Op::Prod, DType::U32) => integer!(Avx2, Prod, u32, u32, compensated),
-        (Op::Sum, DType::Bool) => exact!(Avx2, Sum, Bool, Bool, compensated),
-        (Op::Prod, DType::Bool) => exact!(Avx2, Prod, Bool, Bool, compensated),
-        (Op::Max, DType::Bool) => exact!(Avx2, Max, Bool, Bool, compensated),
-        (Op::Min, DType::Bool) => exact!(Avx2, Min, Bool, Bool, compensated),
-        (Op::Max, DType::I8) => integer!(Avx2, Max, i8, i8, compensated),
-        (Op::Min, DType::I8) => integer!(Avx2, Min, i8, i8, compensated),
-        (Op::Max, DType::U8) => integer!(Avx2, Max, u8, u8, compensated),
-        (Op::Min, DType::U8) => integer!(Avx2, Min, u8, u8, compensated),
-        (Op::Max, DType::I16) => integer!(Avx2, Max, i16, i16, compensated),
-        (Op::Min, DType::I16) => integer!(Avx2, Min, i16, i16, compensated),
-        (Op::Max, DType::U16) => integer!(Avx2, Max, u16, u16, compensated),
-        (Op::Min, DType::U16) => integer!(Avx2, Min, u16, u16, compensated),
-        (Op::Max, DType::I32) => integer!(Avx2, Max, i32, i32, compensated),
-        (Op::Min, DType::I32) => integer!(Avx2, Min, i32, i32, compensated),
-        (Op::Max, DType::U32) => integer!(Avx2, Max, u32, u32, compensated),
-        (Op::Min, DType::U32) => integer!(Avx2, Min, u32, u32, compensated),
-        (Op::Max, DType::F16) => exact!(Avx2, Max, F16, f32, compensated),
-        (Op::Min, DType::F16) => exact!(Avx2, Min, F16, f32, compensated),
-        (Op::Max, DType::Bf16) => exact!(Avx2, Max, Bf16, f32, compensated),
-        (Op::Min, DType::Bf16) => exact!(Avx2, Min, Bf16, f32, compensated),
-        (Op::Max, DType::F32) => exact!(Avx2, Max, f32, f32, compensated),
-        (Op::Min, DType::F32) => exact!(Avx2, Min, f32, f32, compensated),
-        (Op::Max, DType::F64) => exact!(Avx2, Max, f64, f64, compensated),
-        (Op::Min, DType::F64) => exact!(Avx2, Min, f64, f64, compensated),
+        (Op::Prod, DType::I8) => integer!(Avx2, Prod, i8, u8),
+        (Op::Prod, DType::U8) => integer!(Avx2, Prod, u8, u8),
+        (Op::Prod, DType::I16) => integer!(Avx2, Prod, i16, u16),
+        (Op::Prod, DType::U16) => integer!(Avx2, Prod, u16, u16),
+        (Op::Prod, DType::I32) => integer!(Avx2, Prod, i32, u32),
+        (Op::Prod, DType::U32) => integer!(Avx2, Prod, u32, u32),
+        (Op::Sum, DType::Bool) => exact!(Avx2, Sum, Bool, Bool),
+        (Op::Prod, DType::Bool) => exact!(Avx2, Prod, Bool, Bool),
+        (Op::Max, DType::Bool) => exact!(Avx2, Max, Bool, Bool),
+        (Op::Min, DType::Bool) => exact!(Avx2, Min, Bool, Bool),
+        (Op::Max, DType::I8) => integer!(Avx2, Max, i8, i8),
+        (Op::Min, DType::I8) => integer!(Avx2, Min, i8, i8),
+        (Op::Max, DType::U8) => integer!(Avx2, Max, u8, u8),
+        (Op::Min, DType::U8) => integer!(Avx2, Min, u8, u8),
+        (Op::Max, DType::I16) => integer!(Avx2, Max, i16, i16),
+        (Op::Min, DType::I16) => integer!(Avx2, Min, i16, i16),
+        (Op::Max, DType::U16) => integer!(Avx2, Max, u16, u16),
+        (Op::Min, DType::U16) => integer!(Avx2, Min, u16, u16),
+        (Op::Max, DType::I32) => integer!(Avx2, Max, i32, i32),
+        (Op::Min, DType::I32) => integer!(Avx2, Min, i32, i32),
+        (Op::Max, DType::U32) => integer!(Avx2, Max, u32, u32),
+        (Op::Min, DType::U32) => integer!(Avx2, Min, u32, u32),
+        (Op::Max, DType::F16) => exact!(Avx2, Max, F16, f32),
+        (Op::Min, DType::F16) => exact!(Avx2, Min, F16, f32),
+        (Op::Max, DType::Bf16) => exact!(Avx2, Max, Bf16, f32),
+        (Op::Min, DType::Bf16) => exact!(Avx2, Min, Bf16, f32),
+        (Op::Max, DType::F32) => exact!(Avx2, Max, f32, f32),
+        (Op::Min, DType::F32) => exact!(Avx2, Min, f32, f32),
+        (Op::Max, DType::F64) => exact!(Avx2, Max, f64, f64),
+        (Op::Min, DType::F64) => exact!(Avx2, Min, f64, f64),
         (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f32),
         (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Prod, f32),
         (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f64),
@@ -277,12 +251,12 @@ fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
 
 /// The kernels for an instruction set, where there are some.
 pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
-    let request = (op, dtype, mode);
+    let request = (op, dtype);
     match isa {
         Isa::Avx512 => {
             sums!(Avx512, request, else of_64_bits!(
                 Avx512, request, else
-                    products_of_64_bits(op, dtype, mode).or_else(|| alike(op, dtype, mode))
+                    products_of_64_bits(op, dtype).or_else(|| alike(op, dtype, mode))
             ))
         }
         Isa::Avx2 => {

@@ -1,6 +1,6 @@
 //! Lines are shared without the policy that decides whether it pays, and with it.
 
-use super::super::order::{KERNEL, brackets};
+use super::super::order::{brackets, put_in};
 use super::*;
 use crate::elem::Complex;
 use crate::kernels::Mode;
@@ -240,8 +240,7 @@ fn carries_are_combined_from_the_left() {
         };
         let ordered = |threads: usize| {
             scanned(case, &x, |plan| {
-                (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
-                (plan.many, plan.widening) = (None, None);
+                put_in(plan);
                 if threads == 1 {
                     alone(plan)
                 } else {

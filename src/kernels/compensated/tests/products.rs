@@ -70,9 +70,8 @@ fn both<T: Draw + ByStretches<Prod, P>, const P: usize>(x: &[T]) -> [Vec<T>; 2]
 where
     Prod: Combine<T>,
 {
-    let best = kernel(Isa::best(None), Op::Prod, T::DTYPE).expect("products have kernels");
-    let scalar = &const { generic::<Stretched<Prod, T, P>>() };
-    [best, scalar].map(|kernel| scan(kernel, x, None, PLAIN).0)
+    let best = tested(Isa::best(None), Op::Prod, T::DTYPE);
+    [best, scalar::<Prod, T, P>()].map(|kernel| scan(kernel, x, None, PLAIN).0)
 }
 
 #[test]
@@ -195,7 +194,7 @@ fn carries_of_16_bits_stand_for_the_last_result() {
                 Op::Sum => Bf16::draw(&mut random, n),
                 _ => Bf16::draw_factors(&mut random, n),
             };
-            let kernel = kernel(Isa::best(None), op, DType::Bf16).expect("there are kernels");
+            let kernel = tested(Isa::best(None), op, DType::Bf16);
             let (r, carry) = scan(kernel, &x, None, PLAIN);
             let float = |at: usize| {
                 let bytes = [carry[at], carry[at + 1], carry[at + 2], carry[at + 3]];
