@@ -334,11 +334,11 @@ pub unsafe fn run_unit(
 /// The length of the first piece of a group: where results are turned on their way past the caches,
 /// such that all others begin on a cache line.
 fn first_piece(plan: &Plan, place: &Place, piece: usize) -> usize {
-    const LINE: usize = 64;
+    use crate::simd::cache::LINE;
     let size = plan.dtypes[2].size();
     let turned = plan.stream && plan.across && !plan.direct_out && plan.axis.out == size as isize;
     let ahead = plan.out.wrapping_offset(place.out).addr() % LINE;
-    if turned && plan.kernel.grid == 1 && piece * size > LINE && ahead.is_multiple_of(size) {
+    if turned && plan.kernel.grid == 1 && piece * size >= LINE && ahead.is_multiple_of(size) {
         piece - ahead / size
     } else {
         piece

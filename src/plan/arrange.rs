@@ -13,11 +13,12 @@ const ROWS: usize = 16;
 const TURNED: usize = 8;
 
 /// Bytes along a line of blocks that are turned on their way: whole cache lines, and few, so that the
-/// block has many lines. On their way in, two were the fastest with 4000x4000 f64 and f32; on their way out,
-/// when a scan across writes a cache line at a time past the caches, one (f64 1.43 ns for 1.64, f32
-/// 0.67 for 0.79).
-const TURNED_IN_BYTES: usize = 128;
-const TURNED_OUT_BYTES: usize = 64;
+/// block has many lines. Found with 4000x4000 f64 and f32.
+const TURNED_BYTES: usize = 128;
+
+/// The same of a scan across, where every line of the output begins as the first: one cache line at a time
+/// is faster then (f64 1.43 ns for 1.64, f32 0.67 for 0.79).
+const TURNED_BYTES_ALIGNED: usize = cache::LINE;
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
@@ -103,7 +104,12 @@ impl Plan<'_> {
             (false, true) => ((UNIT / n).max(ROWS), n),
             // Whole cache lines on the side that lies along the axis.
             (true, false) if out_turned => {
-                let piece = on_grid((TURNED_OUT_BYTES / sizes[2]).max(1));
+                let bytes = if line.out % cache::LINE as isize == 0 {
+                    TURNED_BYTES_ALIGNED
+                } else {
+                    TURNED_BYTES
+                };
+                let piece = on_grid((bytes / sizes[2]).max(1));
                 let group = even_share(line.extent, area / piece, 64 / sizes[0].min(64));
                 (group, on_grid(area / group))
             }
@@ -115,7 +121,7 @@ impl Plan<'_> {
             (false, false) => {
                 let turned = x_apart != out_apart || (x_apart && nearer(line.x, axis.x));
                 let piece = if turned {
-                    (TURNED_IN_BYTES / sizes[1]).max(1)
+                    (TURNED_BYTES / sizes[1]).max(1)
                 } else {
                     area / ROWS
                 };

@@ -5,6 +5,9 @@
 
 use std::sync::OnceLock;
 
+/// Bytes of a cache line, which stores past the caches must fill.
+pub const LINE: usize = 64;
+
 /// Bytes that are taken for the last-level cache where nobody tells: a middling server's share.
 const DEFAULT: usize = 16 << 20;
 

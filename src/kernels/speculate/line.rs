@@ -60,9 +60,6 @@ const LONGEST_PAUSE_FROM_CHAINS: usize = 32768;
 /// Blocks of chains between two attempts at groups, at most.
 const MOST_BLOCKS: usize = 32;
 
-/// Bytes of a cache line, which stores past the caches must fill.
-const CACHE_LINE: usize = 64;
-
 /// A way to take sums in groups, and the plain way beside it.
 pub trait Method: 'static {
     /// The element.
@@ -153,9 +150,9 @@ impl Way {
     fn to_cache_line<T>(self, out: *mut T) -> Option<usize> {
         let size = size_of::<T>();
         let behind = if self.backward {
-            out.addr().wrapping_add(size) % CACHE_LINE
+            out.addr().wrapping_add(size) % cache::LINE
         } else {
-            out.addr().wrapping_neg() % CACHE_LINE
+            out.addr().wrapping_neg() % cache::LINE
         };
         behind.is_multiple_of(size).then_some(behind / size)
     }
@@ -355,7 +352,7 @@ unsafe fn chained<M: Method>(
     let origin = started.unwrap_or(M::ZERO);
     // A first element is copied, which chains do not do; they run well from a cache line on.
     let mut i = match started {
-        None if offset == 0 => CACHE_LINE / size_of::<M::T>(),
+        None if offset == 0 => cache::LINE / size_of::<M::T>(),
         _ => offset,
     };
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
