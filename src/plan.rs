@@ -110,6 +110,8 @@ pub struct Plan<'d> {
     pub along: Run,
     /// The latter, where there is one.
     pub widening: Option<Run>,
+    /// The scan of a line that is taken as it lies, strided on both sides.
+    pub strided: Option<kernels::Strided>,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
     /// Whether each place shows what stands before its element.
@@ -327,6 +329,7 @@ impl<'d> Plan<'d> {
             carries,
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
+            strided: kernels::strided(op, dtype, mode, options.overflow),
             many,
             exclusive: options.exclusive,
             op,

@@ -8,7 +8,8 @@ use crate::accumulate::Accumulate;
 /// # Safety
 /// As [`super::Run`].
 pub unsafe fn run<A: Accumulate>(block: &Block) {
-    let step = if block.backward { -1 } else { 1 };
+    let size = size_of::<A::T>() as isize;
+    let step = if block.backward { -size } else { size };
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
@@ -23,11 +24,31 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
                 x,
                 out,
                 block.len,
-                step,
+                [step; 2],
                 started,
                 block.exclusive,
             ));
         }
+    }
+}
+
+/// Scans the only row of a block, whose elements are so many bytes apart in `x` and in `out`.
+///
+/// # Safety
+/// As [`super::Run`], for elements at that distance.
+pub unsafe fn strided<A: Accumulate>(block: &Block, steps: [isize; 2]) {
+    // SAFETY: this function's.
+    unsafe {
+        let slot = block.acc.cast::<A::Acc>();
+        let started = block.started.then(|| slot.read());
+        slot.write(apart::<A>(
+            block.x.cast(),
+            block.out.cast(),
+            block.len,
+            steps,
+            started,
+            block.exclusive,
+        ));
     }
 }
 
@@ -41,25 +62,25 @@ pub unsafe fn apart<A: Accumulate>(
     x: *const A::T,
     out: *mut A::T,
     n: usize,
-    step: isize,
+    steps: [isize; 2],
     started: Option<A::Acc>,
     exclusive: bool,
 ) -> A::Acc {
     // SAFETY: this function's.
-    unsafe { line::<A>(x, out, n, step, started, exclusive) }
+    unsafe { line::<A>(x, out, n, steps, started, exclusive) }
 }
 
-/// Scans `n > 0` contiguous elements, each `step` (1 or -1) places from the one before, and returns the
+/// Scans `n > 0` elements, each so many bytes from the one before in `x` and in `out`, and returns the
 /// accumulator.
 ///
 /// # Safety
-/// From `x` and `out` on that way there are `n` elements, possibly unaligned, and are the same or do not meet.
+/// From `x` and `out` on that way there are `n` elements, possibly unaligned, which are the same or do not meet.
 #[inline(always)]
 pub unsafe fn line<A: Accumulate>(
     x: *const A::T,
     out: *mut A::T,
     n: usize,
-    step: isize,
+    steps: [isize; 2],
     started: Option<A::Acc>,
     exclusive: bool,
 ) -> A::Acc {
@@ -75,14 +96,14 @@ pub unsafe fn line<A: Accumulate>(
         // A loop without the choice, where accumulators are small, takes a tenth less.
         if const { size_of::<A::Acc>() == size_of::<A::T>() } && !exclusive {
             for _ in 1..n {
-                (x, out) = (x.offset(step), out.offset(step));
+                (x, out) = (x.byte_offset(steps[0]), out.byte_offset(steps[1]));
                 acc = A::step(acc, x.read_unaligned());
                 out.write_unaligned(A::value(acc));
             }
             return acc;
         }
         for _ in 1..n {
-            (x, out) = (x.offset(step), out.offset(step));
+            (x, out) = (x.byte_offset(steps[0]), out.byte_offset(steps[1]));
             let element = x.read_unaligned();
             let before = acc;
             acc = A::step(acc, element);

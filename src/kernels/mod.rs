@@ -277,6 +277,42 @@ pub fn widening(
     window::widening(isa, op, dtypes, mode, overflow)
 }
 
+/// A scan of the only row of a block whose elements are so many bytes apart in `x` and in `out`.
+///
+/// # Safety
+/// As [`Run`], for elements at that distance.
+pub type Strided = unsafe fn(&Block, [isize; 2]);
+
+/// The scan of elements that do not lie side by side, in `x` and in `out`; `None` where they are better brought
+/// together beforehand.
+///
+/// So it is with what takes longer than the moves, maxima and products, and with sums that kernels may regroup.
+pub fn strided(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<Strided> {
+    macro_rules! sum {
+        ($t:ty) => {
+            Some(along::strided::<Plain<Sum, $t>>)
+        };
+    }
+    let integer = dtype.kind() == Kind::Integer;
+    let plain = if integer {
+        overflow != Overflow::Saturate
+    } else {
+        mode == Mode::Sequential
+    };
+    match dtype {
+        _ if op != Op::Sum || !plain => None,
+        DType::F32 => sum!(f32),
+        DType::F64 => sum!(f64),
+        DType::C64 => sum!(Complex<f32>),
+        DType::C128 => sum!(Complex<f64>),
+        DType::I8 | DType::U8 => sum!(u8),
+        DType::I16 | DType::U16 => sum!(u16),
+        DType::I32 | DType::U32 => sum!(u32),
+        DType::I64 | DType::U64 => sum!(u64),
+        DType::F16 | DType::Bf16 | DType::Bool => None,
+    }
+}
+
 /// The kernels that run everywhere.
 fn portable(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Option<&'static Kernel> {
     match (op, dtype.kind()) {

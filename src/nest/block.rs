@@ -209,6 +209,25 @@ pub unsafe fn run_block(
         first: plan.out.wrapping_offset(place.out + start * plan.axis.out),
         pitch: pitch_of(plan.line.out, plan.axis.out),
     };
+    if let Some(strided) = plan.strided {
+        let block = Block {
+            x: x.first,
+            x_pitch: 0,
+            out: out.first,
+            out_pitch: 0,
+            len,
+            rows: 1,
+            acc,
+            started,
+            exclusive: plan.exclusive,
+            backward: false,
+            stream: false,
+            ahead: 0,
+        };
+        // SAFETY: 1 and 2 of the plan.
+        unsafe { strided(&block, [plan.axis.x, plan.axis.out]) };
+        return;
+    }
     let tile = |first: *mut u8, size: usize| Rows {
         first,
         pitch: extent.pitch(size),

@@ -84,6 +84,20 @@ impl Plan<'_> {
             (self.direct_x, self.direct_out) = (true, true);
             self.along = backward.unwrap_or(self.kernel.along);
         }
+        // Else tiles gain more by the kernels than they lose by the moves (10^4 f64 strided on one side: 0.55 ns
+        // and 0.49 as they lie, i32: 0.29 and 0.33; on both sides, 0.83 and 0.49, 0.46 and 0.34).
+        self.strided = self.strided.filter(|_| {
+            !self.across
+                && flat
+                && has_out
+                && line.extent == 1
+                && !self.even_x
+                && !self.even_out
+                && self.dtypes[0] == self.dtypes[1]
+                && self.dtypes[1] == self.dtypes[2]
+                && self.scrub.is_none()
+                && self.put_back.is_none()
+        });
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
         self.stream = bytes > cache::streaming_threshold() as u64;
 

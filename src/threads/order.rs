@@ -53,7 +53,7 @@ static KERNEL: Kernel = Kernel {
 pub(super) fn put_in(plan: &mut Plan) {
     (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
     plan.carries = const { &kernels::Carries::of_elements::<Plain<Append, Brackets>>() };
-    (plan.many, plan.widening) = (None, None);
+    (plan.many, plan.widening, plan.strided) = (None, None, None);
 }
 
 pub(super) fn brackets(n: usize) -> Vec<Brackets> {

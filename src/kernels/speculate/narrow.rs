@@ -328,8 +328,16 @@ where
         let right = |sum: &f32| sum.abs() < F::LIMIT;
         if F::LIMIT.is_finite() && !sums[1..=len].iter().all(right) {
             // SAFETY: this function's.
-            total =
-                unsafe { along::line::<Plain<Sum, F::T>>(x, out, len, 1, Some(total), exclusive) };
+            total = unsafe {
+                along::line::<Plain<Sum, F::T>>(
+                    x,
+                    out,
+                    len,
+                    [size_of::<F::T>() as isize; 2],
+                    Some(total),
+                    exclusive,
+                )
+            };
             from += len;
             continue;
         }

@@ -441,7 +441,14 @@ where
     // SAFETY: there is room for n elements from the shift on; the instruction set is there (callers).
     unsafe {
         let out = expected.as_mut_ptr().add(shift);
-        kernels::along::line::<Plain<Sum, T>>(x.as_mut_ptr(), out, n, 1, carry, exclusive);
+        kernels::along::line::<Plain<Sum, T>>(
+            x.as_mut_ptr(),
+            out,
+            n,
+            [size_of::<T>() as isize; 2],
+            carry,
+            exclusive,
+        );
         let out = got.as_mut_ptr().add(shift);
         let source = if in_place {
             out.cast_const()

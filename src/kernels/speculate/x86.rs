@@ -268,8 +268,9 @@ where
 
     #[inline(always)]
     unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, way: Way) -> T {
+        let step = way.step() * size_of::<T>() as isize;
         // SAFETY: this function's.
-        unsafe { along::line::<Plain<Sum, T>>(x, out, n, way.step(), carry, way.exclusive) }
+        unsafe { along::line::<Plain<Sum, T>>(x, out, n, [step; 2], carry, way.exclusive) }
     }
 
     #[inline(always)]

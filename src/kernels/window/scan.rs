@@ -414,12 +414,13 @@ unsafe fn one_by_one<S: Spec, const B: bool>(
     // SAFETY: n elements; each is read before its place is written.
     unsafe {
         if const { S::M::NAN.is_none() } && TypeId::of::<S::X>() == TypeId::of::<S::M>() {
-            let step = if B { -1 } else { 1 };
+            let size = size_of::<S::M>() as isize;
+            let step = if B { -size } else { size };
             return along::apart::<Plain<S::O, S::M>>(
                 x.cast(),
                 out,
                 n,
-                step,
+                [step; 2],
                 started,
                 way.exclusive,
             );
