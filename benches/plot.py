@@ -3,7 +3,7 @@
 
     python3 benches/plot.py            writes the picture
     python3 benches/plot.py --check    fails if the picture is not that of the results
-    python3 benches/plot.py --table    prints README.md's table of the cases that have targets
+    python3 benches/plot.py --table    prints a table of the cases that have targets
 
 The results are scan.json of `cargo bench` and compare.json of compare.py; benches/README.md tells
 how they are made. Each time is drawn relative to the copy of the same run: the library's and the
