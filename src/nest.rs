@@ -363,7 +363,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         exclusive: plan.exclusive,
         backward: false,
         stream: plan.stream,
-        ahead: 0,
+        ahead: block::ahead(plan),
     };
     let panels = Panels {
         count: place.panels,

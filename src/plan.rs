@@ -154,6 +154,8 @@ pub struct Plan<'d> {
     pub even_out: bool,
     /// Whether results should go past the caches.
     pub stream: bool,
+    /// Whether elements are likely to come from memory, and had better be asked for early.
+    pub fetch: bool,
     /// Whether the kernel reads the input where it lies.
     pub direct_x: bool,
     /// Whether the kernel writes the output where it lies.
@@ -351,6 +353,7 @@ impl<'d> Plan<'d> {
             even_x: false,
             even_out: false,
             stream: false,
+            fetch: false,
             direct_x: false,
             direct_out: false,
             backward: false,

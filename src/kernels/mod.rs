@@ -82,7 +82,8 @@ pub struct Block {
     /// Whether results had better go past the caches, where a kernel for single lines can do that.
     pub stream: bool,
     /// How many bytes of `x` further on, in the line's direction, is what kernels for single lines ask for
-    /// while they read, because it will be read next and no cache may have it; 0 for nothing.
+    /// while they read, because it will be read next and no cache may have it; 0 for nothing. Kernels for
+    /// several lines ask for the next rows then.
     pub ahead: usize,
 }
 

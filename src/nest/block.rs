@@ -21,6 +21,11 @@ fn lines_are_whole(out: *mut u8, pitch: isize) -> bool {
 /// of the time, in place 0.7, c128 0.85, f64 the same. Copies took the same from 16 to 256 KiB.
 const AHEAD: usize = 16 << 10;
 
+/// [`kernels::Block::ahead`] of blocks that are read where they lie.
+pub fn ahead(plan: &Plan) -> usize {
+    if plan.fetch { AHEAD } else { 0 }
+}
+
 /// Scans a block across, and its repetitions.
 ///
 /// # Safety
@@ -314,7 +319,7 @@ pub unsafe fn run_block(
             exclusive: plan.exclusive,
             backward: plan.backward,
             stream: plan.stream && plan.direct_out,
-            ahead: if plan.stream { AHEAD } else { 0 },
+            ahead: ahead(plan),
         };
         let stream = block.stream;
         if plan.across {

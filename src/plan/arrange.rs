@@ -100,6 +100,7 @@ impl Plan<'_> {
         });
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
         self.stream = bytes > cache::streaming_threshold() as u64;
+        self.fetch = bytes > cache::fetching_threshold() as u64;
 
         let grid = self.kernel.grid;
         debug_assert!(TILE.is_multiple_of(grid));

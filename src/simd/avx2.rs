@@ -423,36 +423,92 @@ pub unsafe fn store_part<const UNIT: usize>(p: *mut u8, x: __m256i, n: usize) {
     }
 }
 
-/// [`load_part`] as a function of its own, for places that are not worth its code.
+/// The first and the last bytes of `n > 0`, fewer than a register has, as many each as a power of two: lanes
+/// that hold all of them, those in the middle twice. An element's lanes are whole.
 ///
 /// # Safety
-/// As [`load_part`].
-// The compiler knows no function with a target feature that is never inlined: this one keeps the other
-// out of its callers.
-#[inline(never)]
-pub unsafe fn call_load_part<const UNIT: usize>(p: *const u8, n: usize, to: &mut __m256i) {
-    #[target_feature(enable = "avx2")]
-    unsafe fn inside<const UNIT: usize>(p: *const u8, n: usize, to: &mut __m256i) {
-        // SAFETY: the outer function's.
-        *to = unsafe { load_part::<UNIT>(p, n) };
+/// As [`Lanewise::step_lanes`]; `n` bytes are readable.
+#[inline(always)]
+pub unsafe fn load_ends(p: *const u8, n: usize) -> __m256i {
+    // SAFETY: both ends are within the bytes.
+    unsafe {
+        let low = match n {
+            16.. => {
+                let (first, last) = (_mm_loadu_si128(p.cast()), p.add(n - 16));
+                return _mm256_set_m128i(_mm_loadu_si128(last.cast()), first);
+            }
+            8.. => _mm_unpacklo_epi64(
+                _mm_loadl_epi64(p.cast()),
+                _mm_loadl_epi64(p.add(n - 8).cast()),
+            ),
+            _ => _mm_cvtsi64_si128(few::load_ends(p, n) as i64),
+        };
+        _mm256_castsi128_si256(low)
     }
-    // SAFETY: this function's.
-    unsafe { inside::<UNIT>(p, n, to) }
 }
 
-/// [`store_part`] as a function of its own, for places that are not worth its code.
+/// Writes what [`load_ends`] reads.
 ///
 /// # Safety
-/// As [`store_part`].
-#[inline(never)]
-pub unsafe fn call_store_part<const UNIT: usize>(p: *mut u8, x: &__m256i, n: usize) {
-    #[target_feature(enable = "avx2")]
-    unsafe fn inside<const UNIT: usize>(p: *mut u8, x: &__m256i, n: usize) {
-        // SAFETY: the outer function's.
-        unsafe { store_part::<UNIT>(p, *x, n) }
+/// As [`Lanewise::step_lanes`]; `n` bytes are writable.
+#[inline(always)]
+pub unsafe fn store_ends(p: *mut u8, x: __m256i, n: usize) {
+    // SAFETY: both ends are within the bytes.
+    unsafe {
+        let low = _mm256_castsi256_si128(x);
+        match n {
+            16.. => {
+                _mm_storeu_si128(p.cast(), low);
+                _mm_storeu_si128(p.add(n - 16).cast(), _mm256_extracti128_si256::<1>(x));
+            }
+            8.. => {
+                _mm_storel_epi64(p.cast(), low);
+                _mm_storel_epi64(p.add(n - 8).cast(), _mm_unpackhi_epi64(low, low));
+            }
+            _ => few::store_ends(p, _mm_cvtsi128_si64(low) as u64, n),
+        }
     }
-    // SAFETY: this function's.
-    unsafe { inside::<UNIT>(p, x, n) }
+}
+
+/// The ends of fewer than eight bytes: functions, which are not worth their code in loops.
+mod few {
+    /// As [`super::load_ends`], in a word.
+    #[inline(never)]
+    pub unsafe fn load_ends(p: *const u8, n: usize) -> u64 {
+        // SAFETY: the caller's; both ends are within the bytes.
+        unsafe {
+            match n {
+                4.. => {
+                    let end = |p: *const u8| p.cast::<u32>().read_unaligned() as u64;
+                    end(p) | end(p.add(n - 4)) << 32
+                }
+                2.. => {
+                    let end = |p: *const u8| p.cast::<u16>().read_unaligned() as u64;
+                    end(p) | end(p.add(n - 2)) << 16
+                }
+                _ => p.read() as u64,
+            }
+        }
+    }
+
+    /// As [`super::store_ends`], from a word.
+    #[inline(never)]
+    pub unsafe fn store_ends(p: *mut u8, x: u64, n: usize) {
+        // SAFETY: the caller's; both ends are within the bytes.
+        unsafe {
+            match n {
+                4.. => {
+                    p.cast::<u32>().write_unaligned(x as u32);
+                    p.add(n - 4).cast::<u32>().write_unaligned((x >> 32) as u32);
+                }
+                2.. => {
+                    p.cast::<u16>().write_unaligned(x as u16);
+                    p.add(n - 2).cast::<u16>().write_unaligned((x >> 16) as u16);
+                }
+                _ => p.write(x as u8),
+            }
+        }
+    }
 }
 
 /// Orders streaming stores before everything that follows.

@@ -25,6 +25,12 @@ const MOST: usize = 96 << 20;
 /// 22 MiB on.
 const STREAMING_TENTHS: usize = 7;
 
+/// The same before elements had better be asked for ahead of where they are read.
+///
+/// Swept on a Zen 4 with 32 MiB, with rows of 256 floats: up to 10 MiB of traffic asking costs 10 %, from
+/// 16 MiB on it gains.
+const FETCHING_TENTHS: usize = 5;
+
 /// Bytes of the last-level cache that a call may count on.
 #[inline]
 pub fn last_level() -> usize {
@@ -43,6 +49,12 @@ pub fn last_level() -> usize {
 #[inline]
 pub fn streaming_threshold() -> usize {
     last_level() / 10 * STREAMING_TENTHS
+}
+
+/// Bytes that a call must read and write together before its elements had better be asked for early.
+#[inline]
+pub fn fetching_threshold() -> usize {
+    last_level() / 10 * FETCHING_TENTHS
 }
 
 /// The largest data cache that `cpuid` lists, in leaf 4 (Intel) or leaf 0x8000001D (AMD): the two

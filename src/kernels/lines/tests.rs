@@ -140,7 +140,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             exclusive: case.exclusive,
             backward: case.backward && tuned,
             stream: false,
-            ahead: 0,
+            ahead: if case.stream { 16 << 10 } else { 0 },
         };
         // SAFETY: the arrays hold all panels; the accumulators fit their room; the test asks for the
         // instruction set first.
