@@ -175,8 +175,8 @@ pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
 /// Where kernels that take several rows at a time ask for elements early.
 ///
 /// That is in the next rows, since a processor does not foresee them (on a Zen 4, 128x256x256 f32 along: 1.9 ns
-/// an element without, 0.31 with it; 100000x100 f64: 1.13 and 0.64). Where rows are long it is a little further
-/// on in the same row.
+/// an element without, 0.31 with it; 100000x100 f64: 1.13 and 0.64). Long rows it foresees (8x10^6 f64: asking
+/// a little further on in the same row costs a tenth).
 #[derive(Clone, Copy)]
 pub struct Ahead {
     /// Bytes from an element that is read to one that is asked for.
@@ -189,15 +189,13 @@ impl Ahead {
     /// Where a block asks whose rows have so many bytes and are taken so many together.
     pub fn of(block: &Block, together: usize, bytes: usize) -> Ahead {
         /// Bytes up to which what is asked for stays in a second-level cache until it is read.
-        const NEAR: usize = 128 << 10;
-        /// Bytes ahead in long rows. Found with 4000x4000 f64, where 256 to 1024 are equal.
-        const FURTHER: isize = 512;
-        let by = if together * bytes <= NEAR {
-            block.x_pitch * together as isize
+        const NEAR: usize = 64 << 10;
+        let never = if block.ahead == 0 || together * bytes > NEAR {
+            LINE / 2
         } else {
-            FURTHER
+            0
         };
-        let never = if block.ahead == 0 { LINE / 2 } else { 0 };
+        let by = block.x_pitch * together as isize;
         Ahead { by, never }
     }
 
