@@ -317,16 +317,25 @@ where
         }
         sums[0] = F::wide(total);
         let mut sum = _mm_set_ss(sums[0]);
-        for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
-            let bits = _mm_castps_si128(_mm_add_ss(sum, _mm_set_ss(*element)));
-            let odd = _mm_and_si128(_mm_srl_epi32(bits, count), one);
-            let up = _mm_add_epi32(_mm_add_epi32(bits, below_half), odd);
-            sum = _mm_castsi128_ps(_mm_and_si128(up, kept));
-            *slot = _mm_cvtss_f32(sum);
+        // Infinities and NaN stay what they are, and need no rounding.
+        if !sums[0].is_finite() {
+            let mut sum = sums[0];
+            for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
+                sum += element;
+                *slot = sum;
+            }
+        } else {
+            for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
+                let bits = _mm_castps_si128(_mm_add_ss(sum, _mm_set_ss(*element)));
+                let odd = _mm_and_si128(_mm_srl_epi32(bits, count), one);
+                let up = _mm_add_epi32(_mm_add_epi32(bits, below_half), odd);
+                sum = _mm_castsi128_ps(_mm_and_si128(up, kept));
+                *slot = _mm_cvtss_f32(sum);
+            }
         }
         // Not in range, or not a number: false in either case.
         let right = |sum: &f32| sum.abs() < F::LIMIT;
-        if F::LIMIT.is_finite() && !sums[1..=len].iter().all(right) {
+        if F::LIMIT.is_finite() && sums[0].is_finite() && !sums[1..=len].iter().all(right) {
             // SAFETY: this function's.
             total = unsafe {
                 along::line::<Plain<Sum, F::T>>(
