@@ -33,6 +33,8 @@ pub trait Real: Copy + PartialOrd + 'static {
     fn lowest(self) -> Self;
     /// -0.0 if this is the lower end of its binade, else +0.0.
     fn sign_bit_at_edge(self) -> Self;
+    /// Whether two numbers have the same sign and the same exponent.
+    fn level(self, other: Self) -> bool;
     /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay
     /// within the binade.
     fn stays(self, origin: Self, taken: usize, steps: usize) -> bool;
@@ -69,6 +71,11 @@ macro_rules! real {
             #[inline(always)]
             fn sign_bit_at_edge(self) -> $real {
                 if self.is_edge() { -0.0 } else { 0.0 }
+            }
+
+            #[inline(always)]
+            fn level(self, other: $real) -> bool {
+                (self.to_bits() ^ other.to_bits()) & Self::HIGH == 0
             }
 
             #[inline(always)]

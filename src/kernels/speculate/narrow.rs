@@ -152,6 +152,8 @@ where
     // Bound by the chain: nothing to gain.
     const STREAMS: bool = false;
     const BACKWARD: bool = false;
+    // Seven cycles an element where they are rounded, less than four where they are anchored.
+    const SAVED: usize = 3;
     const BLOCKS: &[usize] = &[];
 
     #[inline(always)]
@@ -162,6 +164,11 @@ where
     #[inline(always)]
     fn stays(sum: F::T, origin: F::T, taken: usize, steps: usize) -> bool {
         F::wide(sum).stays(F::wide(origin), taken, steps)
+    }
+
+    #[inline(always)]
+    fn level(result: F::T, other: F::T) -> bool {
+        F::wide(result).level(F::wide(other))
     }
 
     #[inline(always)]
@@ -185,6 +192,11 @@ where
     #[inline(always)]
     unsafe fn chains(_size: usize, stretch: &Stretch<F::T>) -> Outcome<F::T> {
         Outcome::none(stretch.carry)
+    }
+
+    #[inline(always)]
+    unsafe fn rugged(_end: *const F::T) -> bool {
+        true
     }
 }
 
