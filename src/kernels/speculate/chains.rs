@@ -410,7 +410,7 @@ unsafe fn prove<S: Set, const LEN: usize>(row: &Row, toll: &mut Toll) -> (f64, f
 }
 
 /// Whether rows like the results in front of `end` would need too many repairs, of which chains can
-/// afford one in 27 elements.
+/// afford one in 27 elements. The very last results are left out, for whoever wants them waits.
 ///
 /// That is so where sums climb all the time, for about every other climb takes a repair; a step that
 /// climbs counts once, because it is repaired as a whole. And it is so where large numbers cancel to
@@ -420,7 +420,8 @@ unsafe fn prove<S: Set, const LEN: usize>(row: &Row, toll: &mut Toll) -> (f64, f
 /// There are [`SEEN`] results.
 #[inline(never)]
 pub unsafe fn rugged(end: *const f64) -> bool {
-    const CHUNKS: usize = SEEN / STEP;
+    const LEFT_OUT: usize = 2 * STEP;
+    const CHUNKS: usize = (SEEN - LEFT_OUT) / STEP;
     // SAFETY: this function's.
     let magnitude = |back: usize| unsafe { end.sub(back).read_unaligned().abs() };
     let mut peaks = [0f64; CHUNKS];
@@ -437,7 +438,7 @@ pub unsafe fn rugged(end: *const f64) -> bool {
         let left = magnitude(back);
         left > 0.0 && peaks.iter().any(|peak| peak * CANCELLED > left)
     };
-    climbs.count() > CHUNKS / 2 || (1..=LATEST).any(cancelled)
+    climbs.count() > CHUNKS / 2 || (1..=LATEST).any(|k| cancelled(LEFT_OUT + k))
 }
 
 /// The last element.

@@ -130,16 +130,16 @@ pub trait Method: 'static {
     /// As [`groups`](Method::groups), of the blocks.
     unsafe fn chains(size: usize, stretch: &Stretch<Self::T>) -> Outcome<Self::T>;
 
-    /// Whether the results that end in front of `end` climb so often that chains would need too many
-    /// repairs.
+    /// Whether results in front of `end`, but for the last few, climb so often, or cancelled so much, that
+    /// chains would need too many repairs.
     ///
     /// # Safety
     /// There are [`SEEN`] results.
     unsafe fn rugged(end: *const Self::T) -> bool;
 }
 
-/// Results that [`Method::rugged`] looks at.
-pub const SEEN: usize = 64;
+/// How many results [`Method::rugged`] wants to be there.
+pub const SEEN: usize = 80;
 
 /// Work for [`Method::groups`].
 pub struct Stretch<T> {
@@ -476,7 +476,8 @@ unsafe fn chained<M: Method>(
         if course != Course::GivenUp || grouped {
             pause = PAUSE_FROM_CHAINS;
         } else if rugged || credit < loss(block) {
-            let to = n.min(i + pause);
+            // Less than has been waited for is not worth another look.
+            let to = if n - i < 2 * pause { n } else { i + pause };
             if i < to {
                 sum = plain(i, to, Some(sum));
                 credit = (credit + (to - i) / EARNED).min(most);
