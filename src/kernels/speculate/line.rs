@@ -335,8 +335,9 @@ pub unsafe fn line<M: Method>(
                 pause = (2 * pause).min(LONGEST_PAUSE);
             }
         }
-        // Nobody stops before the next failure can be paid.
+        // Nobody stops before the next failure can be paid, nor but where a cache line of the output begins.
         plainly = plainly.max(FAILURE.saturating_sub(credit) * EARNED);
+        plainly = plainly.next_multiple_of(M::GROUP);
         let to = n.min(i + plainly);
         sum = plain(i, to, Some(sum));
         credit += (to - i) / EARNED;

@@ -165,7 +165,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 started,
                 exclusive: way.exclusive,
                 backward: way.backward,
-                stream: x.len() > 1 << 20,
+                stream: x.len() > 1 << 20 || x.len() % 3 == 0,
                 ahead: 0,
             });
             started = true;
