@@ -165,7 +165,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 started,
                 exclusive: way.exclusive,
                 backward: way.backward,
-                stream: x.len() > 1 << 20 || x.len() % 3 == 0,
+                stream: x.len() > 1 << 20,
                 ahead: 0,
             });
             started = true;
@@ -421,8 +421,17 @@ where
         // One binade for long, and then another one.
         let part = |_| T::make(&[random.unit(), random.unit()]);
         let mut x: Vec<T> = (0..n).map(part).collect();
-        x[0] = T::make(&[5000.0, 5000.0]);
-        x[n / 2] = T::make(&[-9000.0, 9000.0]);
+        let mut first = 0;
+        if random.one_in(2) {
+            // Before it, nothing that a forecast could be made of.
+            first = random.below(n / 2);
+            let sides = |i: usize| if i % 2 == 0 { [1.5; 2] } else { [-1.5; 2] };
+            (0..first).for_each(|i| x[i] = T::make(&sides(i)));
+        }
+        x[first] = T::make(&[5000.0, 5000.0]);
+        if first == 0 {
+            x[n / 2] = T::make(&[-9000.0, 9000.0]);
+        }
         x
     };
     let carry = random.one_in(3).then(|| series::<T>(&mut random, 1)[0]);
