@@ -425,7 +425,13 @@ where
         if random.one_in(2) {
             // Before it, nothing that a forecast could be made of.
             first = random.below(n / 2);
-            let sides = |i: usize| if i % 2 == 0 { [1.5; 2] } else { [-1.5; 2] };
+            let sides = |i: usize| {
+                if i.is_multiple_of(2) {
+                    [1.5; 2]
+                } else {
+                    [-1.5; 2]
+                }
+            };
             (0..first).for_each(|i| x[i] = T::make(&sides(i)));
         }
         x[first] = T::make(&[5000.0, 5000.0]);

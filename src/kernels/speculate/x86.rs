@@ -21,6 +21,8 @@ use std::marker::PhantomData;
     reason = "always that the processor has the instruction set"
 )]
 pub trait Set: 'static {
+    /// As [`Vector::LATE_BY_LOADS`], for elements of one or two words.
+    const LATE_BY_LOADS: bool;
     /// The last `WORDS` words of `before` and all but as many of `v`.
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i;
     /// `seen | (a ^ b)`
@@ -63,6 +65,8 @@ align!(valignd, "valignd {o}, {v}, {before}, 7");
 align!(valignq, "valignq {o}, {v}, {before}, 3");
 
 impl Set for Avx512 {
+    const LATE_BY_LOADS: bool = false;
+
     #[inline(always)]
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
         // SAFETY: this function's.
@@ -109,6 +113,9 @@ impl Set for Avx512 {
 }
 
 impl Set for Avx2 {
+    // Two shuffles, which go through few ports.
+    const LATE_BY_LOADS: bool = true;
+
     #[inline(always)]
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
         // SAFETY: this function's.
@@ -298,6 +305,7 @@ macro_rules! vector {
             type F = $float;
             type I = __m256i;
             const LANES: usize = 8 / $words;
+            const LATE_BY_LOADS: bool = S::LATE_BY_LOADS && $words < 4;
 
             #[inline(always)]
             unsafe fn load(p: *const $t) -> $float {
