@@ -11,6 +11,12 @@
 //!   eightieth of what is added one by one and what successes save. Failures are paid from that. Who has
 //!   no credit cannot try, so that no line costs much more than one failure and 3 % over plain additions.
 //!
+//! Guessed chains have a credit of their own, which begins with what one block may lose. Blocks that
+//! succeed add what they saved, less their repairs; where the credit is short, or the last results are of
+//! the kind that takes too many repairs ([`Method::rugged`]), elements are added one by one for longer and
+//! longer. So data made to hurt cost up to 4 % at 800 elements and 2 % from 1500 on; a line that
+//! turns so just after the chains were trusted, up to 12 % where it is that short.
+//!
 //! Where input and output together are larger than the last-level cache, stores go past the caches
 //! once groups have run well for a while: otherwise each line of the output would be read first.
 
