@@ -46,6 +46,7 @@ TYPES = {
 # name: (NumPy's ufunc, cum_op)
 OPS = {"sum": (np.add, 1), "prod": (np.multiply, 2), "max": (np.maximum, 3)}
 FLAGS = {"exclusive": 1, "reverse": 2, "initial": 4}
+SWITCHED = ["uniform", "noise", "zeros", "spikes", "sine", "ints", "normal", "climbs"]
 MODES = {"reassociate": 1, "compensated": 2}
 
 SAMPLE_NS = 100_000  # a sample repeats a short call for about so long
@@ -122,7 +123,26 @@ def numbers(case, shape):
     """What cases.txt says of the data, in double precision."""
     random = np.random.default_rng(1)
     size = int(np.prod(shape))
-    made = {
+
+    def spikes():
+        made = random.standard_normal(size)
+        made[10::64], made[42::64] = 1e16, -1e16
+        return made
+
+    def climbs():
+        made = (0.5 + random.random(size)) * 2.0 ** (np.arange(size) % 40)
+        for top in range(39, size, 40):
+            made[top] = random.random() - made[top - 39 : top].sum()
+        return made
+
+    def switching():
+        made = np.empty(size)
+        for start in range(0, size, 500):
+            kind = SWITCHED[start // 500 % len(SWITCHED)]
+            made[start : start + 500] = kinds[kind]()[start : start + 500]
+        return made
+
+    kinds = {
         "uniform": lambda: random.random(size),
         "normal": lambda: random.standard_normal(size),
         "sine": lambda: np.sin(np.arange(size) / 100),
@@ -131,7 +151,12 @@ def numbers(case, shape):
         "ints": lambda: random.integers(0, 100, size).astype(np.float64),
         "near-one": lambda: random.uniform(0.99, 1.01, size),
         "holes": lambda: np.where(random.random(size) < 0.01, np.nan, random.random(size)),
-    }[case.data]()
+        "range": lambda: random.choice([-1.0, 1.0], size) * 10.0 ** random.uniform(-300, 300, size),
+        "spikes": spikes,
+        "climbs": climbs,
+        "switching": switching,
+    }
+    made = kinds[case.data]()
     return made.reshape(shape)
 
 

@@ -71,6 +71,10 @@ pub enum Data {
     Ints,
     NearOne,
     Holes,
+    Range,
+    Spikes,
+    Climbs,
+    Switching,
 }
 
 /// What a target compares with.
@@ -78,6 +82,8 @@ pub enum Data {
 pub enum Against {
     /// The time of a copy of the same bytes.
     Copy,
+    /// The time of the plain loop.
+    Naive,
     /// The time of the same scan without options.
     Plain,
     /// The time of the same scan on one thread.
@@ -98,6 +104,7 @@ impl Target {
     pub fn name(&self) -> &'static str {
         match self.against {
             Against::Copy => "copy",
+            Against::Naive => "naive",
             Against::Plain => "plain",
             Against::Single => "single",
             Against::Nanoseconds => "ns",
@@ -244,6 +251,10 @@ fn data(word: &str) -> Result<Data, String> {
         "ints" => Ok(Data::Ints),
         "near-one" => Ok(Data::NearOne),
         "holes" => Ok(Data::Holes),
+        "range" => Ok(Data::Range),
+        "spikes" => Ok(Data::Spikes),
+        "climbs" => Ok(Data::Climbs),
+        "switching" => Ok(Data::Switching),
         _ => Err(format!("unknown data {word}")),
     }
 }
@@ -259,6 +270,7 @@ fn targets(words: &str) -> Result<Vec<Target>, String> {
         let (name, figure) = word.split_once("<=").ok_or_else(bad)?;
         let against = match name {
             "copy" => Against::Copy,
+            "naive" => Against::Naive,
             "plain" => Against::Plain,
             "single" => Against::Single,
             "ns" => Against::Nanoseconds,

@@ -110,22 +110,40 @@ impl Random {
     }
 }
 
+/// What data that switch their kind switch between.
+const SWITCHED: [Data; 8] = [
+    Data::Uniform,
+    Data::Noise,
+    Data::Zeros,
+    Data::Spikes,
+    Data::Sine,
+    Data::Ints,
+    Data::Normal,
+    Data::Climbs,
+];
+
 /// The numbers of an input in the order in which they lie in memory.
 struct Numbers {
     data: Data,
     random: Random,
     index: usize,
     noise: f64,
+    /// What has been climbed since the last fall.
+    height: f64,
 }
 
 impl Iterator for Numbers {
     type Item = f64;
 
     fn next(&mut self) -> Option<f64> {
-        let random = &mut self.random;
         let i = self.index;
         self.index += 1;
-        Some(match self.data {
+        let data = match self.data {
+            Data::Switching => SWITCHED[i / 500 % SWITCHED.len()],
+            data => data,
+        };
+        let random = &mut self.random;
+        Some(match data {
             Data::Uniform => random.uniform(),
             Data::Normal => random.normal(),
             Data::Sine => (i as f64 / 100.0).sin(),
@@ -141,6 +159,24 @@ impl Iterator for Numbers {
                 u if u < 0.01 => f64::NAN,
                 _ => random.uniform(),
             },
+            Data::Range => {
+                let sign = if random.bits() & 1 == 0 { 1.0 } else { -1.0 };
+                sign * 10f64.powf(600.0 * random.uniform() - 300.0)
+            }
+            Data::Spikes => match i % 64 {
+                10 => 1e16,
+                42 => -1e16,
+                _ => random.normal(),
+            },
+            Data::Climbs => match i % 40 {
+                39 => random.uniform() - std::mem::take(&mut self.height),
+                step => {
+                    let climb = (0.5 + random.uniform()) * 2f64.powi(step as i32);
+                    self.height += climb;
+                    climb
+                }
+            },
+            Data::Switching => unreachable!("the kinds that it switches between are others"),
         })
     }
 }
@@ -153,6 +189,7 @@ pub fn input(case: &Case, data: Data) -> Buffer {
         random: Random(1),
         index: 0,
         noise: 0.0,
+        height: 0.0,
     };
     match case.x {
         Type::F16 => fill(&buffer, || {

@@ -162,7 +162,7 @@ impl<'a> Results<'a> {
         };
         let verdict = |&target: &Target| {
             let reached = match target.against {
-                Against::Copy | Against::Plain | Against::Single => results
+                Against::Copy | Against::Naive | Against::Plain | Against::Single => results
                     .ratio(target.name())
                     .expect("what a target is against is measured"),
                 Against::Nanoseconds => results.library.median() / results.units,

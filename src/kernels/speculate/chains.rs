@@ -12,7 +12,7 @@
 //! else, row after row, with d = true start of the row - guess[j]:
 //!     q[i] = p[i] + d
 //!     proof: q[i] = fl(q[i-1] + x[i]), bit for bit, where q[-1] is the true start
-//!     where that does not hold first: q[i] = fl(q[i-1] + x[i]), d = q[i] - p[i], and go on from there
+//!     the eight elements of a step of which one fails are added one by one; d = q - p at their end
 //! ```
 //!
 //! By induction every q that the proof has passed is the sequential result, whatever made the guess:
@@ -30,8 +30,12 @@
 //! proves. Beyond the last-level cache this loses to plain additions (tried: prefetching one and two
 //! blocks ahead, streaming stores, spreading the copy; cause not found), so [`line`](super::line) keeps
 //! it for lines that fit.
+//!
+//! Tried for the proof under AVX2: repairs in vectors, of which each waits for the one before (15 % slower
+//! where there are some, 50 % where there are many); steps of 16 (10 to 15 % slower); rows of 144 (as fast
+//! on noise, 5 % slower on other data); sums of rows by multiply-add, for the sake of other ports (nothing).
 
-use super::line::Stretch;
+use super::line::{SEEN, Stretch};
 use super::x86::Set;
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -41,7 +45,7 @@ use std::mem::MaybeUninit;
 pub const ROWS: usize = 8;
 
 /// Elements that are proven at a time.
-const STEP: usize = 16;
+const STEP: usize = 8;
 
 /// Vectors that hold them.
 pub const VECTORS: usize = STEP / 4;
@@ -49,22 +53,28 @@ pub const VECTORS: usize = STEP / 4;
 /// The longest rows that there is room for.
 pub const LONGEST: usize = 80;
 
-/// Repairs in one block of the longest rows after which the rest of it is added one by one: about
-/// what chains save there. (A repair costs some 50 cycles, plain additions 1920 a block, chains 800.)
-const REPAIRS: usize = 24;
+/// Repairs that are allowed in any block, and elements behind the first row for each further one; with
+/// more the rest of the block is added one by one.
+///
+/// A repair takes some 45 cycles, which chains save on 27 elements (1.35 cycles an element under AVX2,
+/// plain additions 3). What is in excess of that early in a block seldom gets better.
+const FREE_REPAIRS: usize = 2;
+const ELEMENTS_PER_REPAIR: usize = 32;
 
-/// Repairs in such a block up to which shorter rows, of which each needs about as many, do well.
-const FEW_REPAIRS: usize = 4;
+/// The part of the largest sum that is left where nearly everything has cancelled: some eight units in
+/// its last place.
+const CANCELLED: f64 = 8.0 * f64::EPSILON;
+
+/// The latest results, of which one may show that.
+const LATEST: usize = 4;
 
 /// How the guesses of a block were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Course {
     /// All of them right.
     Exact,
-    /// Wrong, but hardly anything had to be repaired.
-    Smooth,
-    /// Anything between.
-    Repaired,
+    /// Wrong, and proven after few enough repairs.
+    Proven,
     /// So much had to be repaired that the rest was added one by one.
     GivenUp,
 }
@@ -77,6 +87,8 @@ pub struct Outcome<T> {
     pub carry: T,
     /// How the last block was.
     pub course: Course,
+    /// Repairs in all the blocks.
+    pub repairs: usize,
 }
 
 impl<T> Outcome<T> {
@@ -86,6 +98,7 @@ impl<T> Outcome<T> {
             done: 0,
             carry,
             course: Course::GivenUp,
+            repairs: 0,
         }
     }
 }
@@ -103,6 +116,7 @@ pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64>
     let mut carry = work.carry;
     let mut course = Course::Exact;
     let mut done = 0;
+    let mut all_repairs = 0;
     // SAFETY: this function's; rows below ROWS, of the block or the next one if there is one.
     unsafe {
         let mut row_sums = [0f64; ROWS];
@@ -152,7 +166,10 @@ pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64>
             }
             carry = ends[0];
             row_sums[0] = sum_row::<LEN>(next);
-            let mut repairs = 0;
+            let mut toll = Toll {
+                repairs: 0,
+                given_up: false,
+            };
             for j in 1..ROWS {
                 let row = Row {
                     x: x.add(j * LEN),
@@ -162,39 +179,33 @@ pub unsafe fn run<S: Set, const LEN: usize>(work: &Stretch<f64>) -> Outcome<f64>
                     start: carry,
                     guess: guesses[j],
                     end: ends[j],
-                    limit: REPAIRS * LEN / LONGEST,
+                    limit: FREE_REPAIRS + j * LEN / ELEMENTS_PER_REPAIR,
                     exclusive: work.way.exclusive,
                 };
-                (carry, row_sums[j]) = prove::<S, LEN>(&row, &mut repairs);
+                (carry, row_sums[j]) = prove::<S, LEN>(&row, &mut toll);
             }
-            course = if repairs > REPAIRS * LEN / LONGEST {
-                Course::GivenUp
-            } else if repairs > FEW_REPAIRS {
-                Course::Repaired
-            } else {
-                Course::Smooth
-            };
-            if course == Course::GivenUp {
+            all_repairs += toll.repairs;
+            if toll.given_up {
+                course = Course::GivenUp;
                 break;
             }
+            course = Course::Proven;
         }
     }
     Outcome {
         done,
         carry,
         course,
+        repairs: all_repairs,
     }
 }
 
-/// The sum of four vectors.
+/// The sum of two vectors.
 #[inline(always)]
 unsafe fn total(sums: [__m256d; VECTORS]) -> f64 {
     // SAFETY: AVX, of the callers.
     unsafe {
-        let v = _mm256_add_pd(
-            _mm256_add_pd(sums[0], sums[1]),
-            _mm256_add_pd(sums[2], sums[3]),
-        );
+        let v = _mm256_add_pd(sums[0], sums[1]);
         let v = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
         _mm_cvtsd_f64(v) + _mm_cvtsd_f64(_mm_unpackhi_pd(v, v))
     }
@@ -328,19 +339,27 @@ pub struct Row {
     guess: f64,
     /// The end of the chain.
     end: f64,
-    /// Repairs in the block after which it is given up.
+    /// Repairs in the block up to the row's end, with more of which the block is given up.
     limit: usize,
     /// Whether results are shown one place later.
     exclusive: bool,
 }
 
+/// What a block has taken so far.
+struct Toll {
+    /// Steps that were done again.
+    repairs: usize,
+    /// Whether that was too much.
+    given_up: bool,
+}
+
 /// Shifts a row by the error of its guess, proves it, and stores it; returns its end, and the sum of
 /// the row `next`.
 #[inline(always)]
-unsafe fn prove<S: Set, const LEN: usize>(row: &Row, repairs: &mut usize) -> (f64, f64) {
+unsafe fn prove<S: Set, const LEN: usize>(row: &Row, toll: &mut Toll) -> (f64, f64) {
     // SAFETY: LEN elements everywhere, of the callers.
     unsafe {
-        if *repairs > row.limit {
+        if toll.given_up {
             return (one_by_one(row, 0, LEN, row.start), 0.0);
         }
         let error = row.start - row.guess;
@@ -349,7 +368,7 @@ unsafe fn prove<S: Set, const LEN: usize>(row: &Row, repairs: &mut usize) -> (f6
         let mut shift = _mm256_set1_pd(error);
         let mut before = _mm256_set1_pd(row.start);
         let mut sums = [_mm256_setzero_pd(); VECTORS];
-        let repaired = *repairs;
+        let repaired = toll.repairs;
         for i in (0..LEN).step_by(STEP) {
             let mut q = [before; VECTORS];
             let mut shown = [before; VECTORS];
@@ -369,31 +388,61 @@ unsafe fn prove<S: Set, const LEN: usize>(row: &Row, repairs: &mut usize) -> (f6
                 sums[k] = _mm256_add_pd(sums[k], _mm256_loadu_pd(row.next.add(i + 4 * k)));
             }
             if _mm256_testz_si256(wrong, wrong) == 0 {
-                if !S::repair(row, i, before, &mut q, &mut shift, repairs) {
-                    let end = one_by_one(row, i, LEN, last_of(before));
+                toll.repairs += 1;
+                if toll.repairs > row.limit {
+                    toll.given_up = true;
                     // No sum is wanted: this was the last block.
-                    return (end, 0.0);
+                    return (one_by_one(row, i, LEN, last_of(before)), 0.0);
                 }
-                last = before;
-                for k in 0..VECTORS {
-                    shown[k] = if row.exclusive {
-                        late::<S>(last, q[k])
-                    } else {
-                        q[k]
-                    };
-                    last = q[k];
-                }
+                // Read first: the chains may have written the output.
+                let guessed = row.p.add(i + STEP - 1).read_unaligned();
+                let sum = one_by_one(row, i, i + STEP, last_of(before));
+                shift = _mm256_set1_pd(sum - guessed);
+                before = _mm256_set1_pd(sum);
+                continue;
             }
             for (k, &v) in shown.iter().enumerate() {
                 _mm256_storeu_pd(row.out.add(i + 4 * k), v);
             }
             before = last;
         }
-        if *repairs > repaired {
+        if toll.repairs > repaired {
             end = last_of(before);
         }
         (end, total(sums))
     }
+}
+
+/// Whether rows like the results in front of `end` would need too many repairs, of which chains can
+/// afford one in 27 elements. The very last results are left out, for whoever wants them waits.
+///
+/// That is so where sums climb all the time, for about every other climb takes a repair; a step that
+/// climbs counts once, because it is repaired as a whole. And it is so where large numbers cancel to
+/// what is not much more than the rounding error: the guesses are wrong by that much.
+///
+/// # Safety
+/// There are [`SEEN`] results.
+#[inline(never)]
+pub unsafe fn rugged(end: *const f64) -> bool {
+    const LEFT_OUT: usize = 2 * STEP;
+    const CHUNKS: usize = (SEEN - LEFT_OUT) / STEP;
+    // SAFETY: this function's.
+    let magnitude = |back: usize| unsafe { end.sub(back).read_unaligned().abs() };
+    let mut peaks = [0f64; CHUNKS];
+    for (chunk, peak) in peaks.iter_mut().enumerate() {
+        for i in 0..STEP {
+            let magnitude = magnitude(SEEN - chunk * STEP - i);
+            // Not `f64::max`, which looks for NaN in both.
+            *peak = if magnitude > *peak { magnitude } else { *peak };
+        }
+    }
+    let climbs = peaks.windows(2).filter(|pair| pair[1] > 2.0 * pair[0]);
+    // Zeros are exact as a rule.
+    let cancelled = |back| {
+        let left = magnitude(back);
+        left > 0.0 && peaks.iter().any(|peak| peak * CANCELLED > left)
+    };
+    climbs.count() > CHUNKS / 2 || (1..=LATEST).any(|k| cancelled(LEFT_OUT + k))
 }
 
 /// The last element.
@@ -406,68 +455,7 @@ unsafe fn last_of(v: __m256d) -> f64 {
     }
 }
 
-/// The places of a step's elements.
-const PLACES: [i64; STEP] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-
-/// Puts the values of one step right, and the shift for what follows; `before` ends where they begin.
-/// Returns whether that took few enough repairs.
-///
-/// # Safety
-/// The processor has the instruction set, and the row holds a whole step from `at` on.
-#[inline(always)]
-pub unsafe fn repair<S: Set>(
-    row: &Row,
-    at: usize,
-    before: __m256d,
-    q: &mut [__m256d; VECTORS],
-    shift: &mut __m256d,
-    repairs: &mut usize,
-) -> bool {
-    let mut proven = 0;
-    // SAFETY: this function's.
-    unsafe {
-        loop {
-            let mut true_sums = [0f64; STEP];
-            let mut wrong = 0u32;
-            let mut last = before;
-            for (k, &q) in q.iter().enumerate() {
-                let x = _mm256_loadu_pd(row.x.add(at + 4 * k));
-                let true_sum = _mm256_add_pd(late::<S>(last, q), x);
-                last = q;
-                _mm256_storeu_pd(true_sums.as_mut_ptr().add(4 * k), true_sum);
-                let same =
-                    _mm256_cmpeq_epi64(_mm256_castpd_si256(true_sum), _mm256_castpd_si256(q));
-                let same = _mm256_movemask_pd(_mm256_castsi256_pd(same)) as u32;
-                wrong |= (same ^ 0xf) << (4 * k);
-            }
-            // What is proven stays so, even if a NaN does not look the same twice.
-            wrong &= !0 << proven;
-            if wrong == 0 {
-                return true;
-            }
-            *repairs += 1;
-            if *repairs > row.limit {
-                return false;
-            }
-            let place = wrong.trailing_zeros() as usize;
-            let p = row.p.add(at);
-            let true_sum = true_sums[place];
-            *shift = _mm256_set1_pd(true_sum - p.add(place).read_unaligned());
-            let here = _mm256_set1_epi64x(place as i64);
-            for (k, q) in q.iter_mut().enumerate() {
-                let places = _mm256_loadu_si256(PLACES.as_ptr().add(4 * k).cast());
-                let moved = _mm256_add_pd(_mm256_loadu_pd(p.add(4 * k)), *shift);
-                let after = _mm256_castsi256_pd(_mm256_cmpgt_epi64(places, here));
-                let at = _mm256_castsi256_pd(_mm256_cmpeq_epi64(places, here));
-                *q = _mm256_blendv_pd(*q, moved, after);
-                *q = _mm256_blendv_pd(*q, _mm256_set1_pd(true_sum), at);
-            }
-            proven = place + 1;
-        }
-    }
-}
-
-/// Adds the rest of a row one by one and returns its end.
+/// Adds a part of a row one by one and returns its end.
 #[inline(never)]
 unsafe fn one_by_one(row: &Row, from: usize, to: usize, first: f64) -> f64 {
     let mut sum = first;

@@ -33,6 +33,8 @@ pub trait Real: Copy + PartialOrd + 'static {
     fn lowest(self) -> Self;
     /// -0.0 if this is the lower end of its binade, else +0.0.
     fn sign_bit_at_edge(self) -> Self;
+    /// Whether two numbers have the same sign and the same exponent.
+    fn level(self, other: Self) -> bool;
     /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay
     /// within the binade.
     fn stays(self, origin: Self, taken: usize, steps: usize) -> bool;
@@ -69,6 +71,11 @@ macro_rules! real {
             #[inline(always)]
             fn sign_bit_at_edge(self) -> $real {
                 if self.is_edge() { -0.0 } else { 0.0 }
+            }
+
+            #[inline(always)]
+            fn level(self, other: $real) -> bool {
+                (self.to_bits() ^ other.to_bits()) & Self::HIGH == 0
             }
 
             #[inline(always)]
@@ -151,6 +158,9 @@ pub trait Vector: 'static {
     type I: Copy;
     /// Elements of a vector.
     const LANES: usize;
+    /// Whether a second load, of elements one place earlier, is faster than to put a vector together
+    /// from two.
+    const LATE_BY_LOADS: bool;
 
     unsafe fn load(p: *const Self::T) -> Self::F;
     unsafe fn store(p: *mut Self::T, v: Self::I);
@@ -233,6 +243,7 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         // Before the first element stand as many that count 0.
         let mut held = [V::sub(base, V::late(other, other)), zero];
         let mut late = other;
+        let other_late = V::float(V::late(other, other));
         let mut sum = carry;
         let mut done = 0;
         let (mut x, mut out) = (stretch.x, stretch.out);
@@ -249,7 +260,14 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
                     let up = V::plus(v, unit, V::float(base));
                     let down = V::minus(v, unit, V::float(other));
                     untrue = V::differs(untrue, V::add(up, down), agreed);
-                    let pairs = V::sub(up, V::late(late, down));
+                    // The same bits either way: `down` of the element before, whose `other` is that of the
+                    // element before too. Nothing of the group has been overwritten yet.
+                    let down_late = if V::LATE_BY_LOADS && !BACKWARD && $k > 0 {
+                        V::minus(V::load(place::<V, false>(x, $k).sub(1)), unit, other_late)
+                    } else {
+                        V::late(late, down)
+                    };
+                    let pairs = V::sub(up, down_late);
                     late = down;
                     running = V::add(running, V::widen(&mut held, pairs));
                     outside = V::or(outside, V::sub(running, lowest));

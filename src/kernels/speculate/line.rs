@@ -4,12 +4,20 @@
 //! They fail where the sum enters another binade, and on ties. So:
 //!
 //! - *Forecast.* Groups are not tried if steps like the mean of those seen would leave the binade
-//!   before one is through.
-//! - *Pause.* After a failure elements are added one by one, for a group first (that takes the sum
-//!   over most edges), then for longer and longer.
-//! - *Credit.* Failures are paid from a twenty-fifth of the line's length, and from what successes
-//!   saved. Who has no credit cannot try, so that no line costs more than about 5 % over plain
-//!   additions.
+//!   before one is through, nor if one of the last results was in another.
+//! - *Pause.* After a failure, and where the forecast is bad, elements are added one by one, for longer
+//!   and longer.
+//! - *Credit.* A line begins with the cost of one failure and a fiftieth of its length, and earns an
+//!   eightieth of what is added one by one and what successes save. Failures are paid from that. Who has
+//!   no credit cannot try, so that no line costs much more than one failure and 3 % over plain additions.
+//!
+//! Guessed chains have a credit of their own, which begins with what one block may lose. Blocks that
+//! succeed add what they saved, less their repairs; where the credit is short, or the last results are of
+//! the kind that takes too many repairs ([`Method::rugged`]), elements are added one by one for longer and
+//! longer. So data made to hurt cost up to 4 % at 800 elements and 2 to 3 % from 1500 on. A line that turns
+//! so just after the chains were trusted pays for one block: 18 % of 800 elements, 10 % of 1500, 5 % of
+//! 4000. (Tried: a smaller block first, which halves that, but costs 5 to 30 % up to 2000 elements on
+//! data that chains are good for.)
 //!
 //! Where input and output together are larger than the last-level cache, stores go past the caches
 //! once groups have run well for a while: otherwise each line of the output would be read first.
@@ -25,23 +33,31 @@ use crate::simd::cache;
 /// Elements at the start of a line, over which the sum typically doubles several times.
 const LEAD: usize = 128;
 
-/// The longest pause.
+/// The first pause after a failure and the longest.
+const PAUSE: usize = 64;
 const LONGEST_PAUSE: usize = 1024;
+
+/// The longest wait for a better forecast. Looking costs about six plain additions.
+const LONGEST_WAIT: usize = 1024;
+
+/// How far apart the results are that the forecast looks at, and how many they are.
+const APART: usize = 8;
+const LOOKS: usize = 3;
 
 /// What a failed group costs, in plain additions: for all types about the same, because their groups
 /// have the same number of vectors.
-const FAILURE: usize = 24;
+const FAILURE: usize = 30;
 
-/// What a group that succeeds saves, in eighths of its plain additions.
-const SUCCESS: usize = 5;
-
-/// The share of a line that may be spent on failures.
-const SHARE: usize = 25;
+/// The part of a line that may be spent on failures, and the part of plain additions that is earned for
+/// them.
+const SHARE: usize = 50;
+const EARNED: usize = 80;
 
 /// Groups of the same run that must have succeeded before stores go past the caches.
 const PROVEN_GROUPS: usize = 64;
 
-/// Lines shorter than this are not worth guessing.
+/// Lines shorter than this are not worth guessing: what comes first is added one by one, and a block
+/// that is given up must not cost too much of the rest.
 const SHORT_FOR_CHAINS: usize = 768;
 
 /// The part of the last-level cache that input and output may fill for guessed chains.
@@ -52,10 +68,15 @@ const CHAINS_SHARE: usize = 5;
 /// Groups of the same run from which on groups are preferred to guessed chains.
 const GOOD_RUN: usize = 24;
 
-/// The first and the longest pause after a block of chains that was given up, in plain additions. Such
-/// a block costs up to 1500 cycles more than those.
-const PAUSE_FROM_CHAINS: usize = 4096;
+/// What a repair costs in chains, in plain additions.
+const REPAIR: usize = 15;
+
+/// The first and the longest pause from chains.
+const PAUSE_FROM_CHAINS: usize = 512;
 const LONGEST_PAUSE_FROM_CHAINS: usize = 32768;
+
+/// Repairs in a block up to which shorter rows, of which each needs about as many, do well.
+const FEW_REPAIRS: usize = 4;
 
 /// Blocks of chains between two attempts at groups, at most.
 const MOST_BLOCKS: usize = 32;
@@ -75,6 +96,9 @@ pub trait Method: 'static {
     /// Whether lines may run backward.
     const BACKWARD: bool;
 
+    /// Eighths of plain additions that groups save.
+    const SAVED: usize;
+
     /// Elements of a block of guessed chains, longest blocks first; none if there are no chains.
     const BLOCKS: &[usize];
 
@@ -84,6 +108,9 @@ pub trait Method: 'static {
     /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay where
     /// groups succeed.
     fn stays(sum: Self::T, origin: Self::T, taken: usize, steps: usize) -> bool;
+
+    /// Whether two results are in the same binade.
+    fn level(result: Self::T, other: Self::T) -> bool;
 
     /// Adds one element after the other and returns the sum.
     ///
@@ -110,7 +137,17 @@ pub trait Method: 'static {
     /// # Safety
     /// As [`groups`](Method::groups), of the blocks.
     unsafe fn chains(size: usize, stretch: &Stretch<Self::T>) -> Outcome<Self::T>;
+
+    /// Whether results in front of `end`, but for the last few, climb so often, or cancelled so much, that
+    /// chains would need too many repairs.
+    ///
+    /// # Safety
+    /// There are [`SEEN`] results.
+    unsafe fn rugged(end: *const Self::T) -> bool;
 }
+
+/// How many results [`Method::rugged`] wants to be there.
+pub const SEEN: usize = 80;
 
 /// Work for [`Method::groups`].
 pub struct Stretch<T> {
@@ -249,16 +286,29 @@ pub unsafe fn line<M: Method>(
     let mut i = lead + offset.unwrap_or(0);
     let origin = started.unwrap_or(M::ZERO);
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
-    let mut pause = M::GROUP;
-    let mut credit = n / SHARE;
+    let level = |i: usize, sum: M::T| {
+        (1..=LOOKS).all(|look| {
+            // SAFETY: a place of the output in front of `i`, if there is one.
+            i < look * APART
+                || unsafe {
+                    let result = out.offset((i - look * APART) as isize * way.step());
+                    M::level(result.read_unaligned(), sum)
+                }
+        })
+    };
+    let first_pause = PAUSE.max(M::GROUP);
+    let (mut pause, mut wait) = (first_pause, first_pause);
+    let mut credit = FAILURE + n / SHARE;
     let (mut stream, mut streamed) = (false, false);
     while n - i >= M::GROUP {
-        let longer = (2 * pause).min(LONGEST_PAUSE.max(M::GROUP));
-        let mut wait = M::GROUP;
-        if !M::ready(sum) {
-            wait = pause;
-            pause = longer;
-        } else if credit >= FAILURE && M::stays(sum, origin, i, M::GROUP) {
+        // Early in a line the mean step says little of what comes far behind.
+        let mut plainly = wait.min(first_pause.max(i / 2));
+        wait = (2 * wait).min(LONGEST_WAIT);
+        if credit >= FAILURE
+            && M::ready(sum)
+            && level(i, sum)
+            && M::stays(sum, origin, i, M::GROUP + M::GROUP / 4)
+        {
             let mut groups = (n - i) / M::GROUP;
             if large && !stream {
                 groups = groups.min(PROVEN_GROUPS);
@@ -277,23 +327,28 @@ pub unsafe fn line<M: Method>(
             };
             i += done * M::GROUP;
             sum = carry;
-            credit = (credit + done * (M::GROUP * SUCCESS / 8)).min(n);
+            credit += done * (M::GROUP * M::SAVED / 8);
             streamed |= stream;
             stream = large && aligned && done >= PROVEN_GROUPS;
             if done == groups {
                 continue;
             }
-            credit = credit.saturating_sub(FAILURE);
-            if done == 0 {
-                wait = pause;
-                pause = longer;
+            credit -= FAILURE;
+            wait = first_pause;
+            if done > 0 {
+                pause = first_pause.max(pause / 2);
+                plainly = pause;
             } else {
-                pause = M::GROUP.max(pause / 2);
-                wait = pause;
+                plainly = pause;
+                pause = (2 * pause).min(LONGEST_PAUSE);
             }
         }
-        let to = n.min(i + wait);
+        // Nobody stops before the next failure can be paid, nor but where a cache line of the output begins.
+        plainly = plainly.max(FAILURE.saturating_sub(credit) * EARNED);
+        plainly = plainly.next_multiple_of(M::GROUP);
+        let to = n.min(i + plainly);
         sum = plain(i, to, Some(sum));
+        credit += (to - i) / EARNED;
         i = to;
     }
     if i < n {
@@ -352,42 +407,70 @@ unsafe fn chained<M: Method>(
     let origin = started.unwrap_or(M::ZERO);
     // A first element is copied, which chains do not do; they run well from a cache line on.
     let mut i = match started {
-        None if offset == 0 => cache::LINE / size_of::<M::T>(),
+        None => SEEN + offset,
         _ => offset,
     };
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
+    let mut credit = loss(M::BLOCKS[0]) + FAILURE + n / SHARE;
     // A piece of a longer line is short, and begins where the sum has long left the small binades.
     if started.is_some() && n > i && M::ready(sum) {
         // SAFETY: the groups lie within the line.
         let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
         sum = carry;
         i += done * M::GROUP;
+        credit = credit + done * (M::GROUP * M::SAVED / 8) - FAILURE;
     }
 
-    let block = M::BLOCKS[0];
     let mut run = 1;
     let mut pause = PAUSE_FROM_CHAINS;
-    let mut course = Course::GivenUp;
-    while n - i >= block {
-        let blocks = run.min((n - i) / block);
-        // SAFETY: the blocks lie within the line.
-        let outcome = unsafe { M::chains(0, &stretch(i, blocks, sum)) };
-        i += outcome.done * block;
-        sum = outcome.carry;
-        course = outcome.course;
-        run = (2 * run).min(MOST_BLOCKS);
-        if course == Course::Exact {
-            // Then chains are the faster way.
-            continue;
+    let mut smooth = true;
+    let most = 2 * credit;
+    loop {
+        let sizes = if smooth { M::BLOCKS } else { &M::BLOCKS[..1] };
+        let Some(size) = sizes.iter().position(|&block| block <= n - i) else {
+            break;
+        };
+        let block = M::BLOCKS[size];
+        // SAFETY: as many results are in front of `i`.
+        let rugged = i >= SEEN && unsafe { M::rugged(out.add(i)) };
+        let mut course = Course::GivenUp;
+        if !rugged && credit >= loss(block) {
+            let blocks = run.min((n - i) / block);
+            // SAFETY: the blocks lie within the line.
+            let outcome = unsafe { M::chains(size, &stretch(i, blocks, sum)) };
+            i += outcome.done * block;
+            sum = outcome.carry;
+            course = outcome.course;
+            smooth = outcome.repairs <= FEW_REPAIRS * outcome.done;
+            run = (2 * run).min(MOST_BLOCKS);
+            let lost = outcome.repairs * REPAIR
+                + if course == Course::GivenUp {
+                    block * 3 / 4
+                } else {
+                    0
+                };
+            credit = (credit + outcome.done * (block / 2))
+                .saturating_sub(lost)
+                .min(most);
+            if course == Course::Exact {
+                // Then chains are the faster way.
+                continue;
+            }
         }
         // Groups for as long as they run well, with a group's plain additions over what stopped them.
+        let block = M::BLOCKS[0];
         let mut grouped = false;
-        while n - i >= block && M::ready(sum) && M::stays(sum, origin, i, block) {
+        while n - i >= block
+            && credit >= FAILURE
+            && M::ready(sum)
+            && M::stays(sum, origin, i, block)
+        {
             let groups = (n - i) / M::GROUP;
             // SAFETY: the groups lie within the line.
             let (done, carry) = unsafe { M::groups(&stretch(i, groups, sum)) };
             sum = carry;
             i += done * M::GROUP;
+            credit = (credit + done * (M::GROUP * M::SAVED / 8)).min(most) - FAILURE;
             if done < GOOD_RUN {
                 break;
             }
@@ -399,29 +482,27 @@ unsafe fn chained<M: Method>(
                 i = to;
             }
         }
-        if course == Course::GivenUp && !grouped {
-            let to = n.min(i + pause);
+        if course != Course::GivenUp || grouped {
+            pause = PAUSE_FROM_CHAINS;
+        } else if rugged || credit < loss(block) {
+            // Less than has been waited for is not worth another look.
+            let to = if n - i < 2 * pause { n } else { i + pause };
             if i < to {
                 sum = plain(i, to, Some(sum));
+                credit = (credit + (to - i) / EARNED).min(most);
                 i = to;
             }
             pause = (2 * pause).min(LONGEST_PAUSE_FROM_CHAINS);
             run = 1;
         }
     }
-    if matches!(course, Course::Exact | Course::Smooth) {
-        for (size, &block) in M::BLOCKS.iter().enumerate().skip(1) {
-            let blocks = (n - i) / block;
-            if blocks > 0 {
-                // SAFETY: the blocks lie within the line.
-                let outcome = unsafe { M::chains(size, &stretch(i, blocks, sum)) };
-                i += outcome.done * block;
-                sum = outcome.carry;
-            }
-        }
-    }
     if i < n {
         sum = plain(i, n, Some(sum));
     }
     sum
+}
+
+/// What a block of chains costs at most that is given up soon, in plain additions.
+const fn loss(block: usize) -> usize {
+    block / 4 + 4 * REPAIR
 }

@@ -152,6 +152,8 @@ where
     // Bound by the chain: nothing to gain.
     const STREAMS: bool = false;
     const BACKWARD: bool = false;
+    // Seven cycles an element where they are rounded, less than four where they are anchored.
+    const SAVED: usize = 3;
     const BLOCKS: &[usize] = &[];
 
     #[inline(always)]
@@ -162,6 +164,11 @@ where
     #[inline(always)]
     fn stays(sum: F::T, origin: F::T, taken: usize, steps: usize) -> bool {
         F::wide(sum).stays(F::wide(origin), taken, steps)
+    }
+
+    #[inline(always)]
+    fn level(result: F::T, other: F::T) -> bool {
+        F::wide(result).level(F::wide(other))
     }
 
     #[inline(always)]
@@ -185,6 +192,11 @@ where
     #[inline(always)]
     unsafe fn chains(_size: usize, stretch: &Stretch<F::T>) -> Outcome<F::T> {
         Outcome::none(stretch.carry)
+    }
+
+    #[inline(always)]
+    unsafe fn rugged(_end: *const F::T) -> bool {
+        true
     }
 }
 
@@ -317,16 +329,25 @@ where
         }
         sums[0] = F::wide(total);
         let mut sum = _mm_set_ss(sums[0]);
-        for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
-            let bits = _mm_castps_si128(_mm_add_ss(sum, _mm_set_ss(*element)));
-            let odd = _mm_and_si128(_mm_srl_epi32(bits, count), one);
-            let up = _mm_add_epi32(_mm_add_epi32(bits, below_half), odd);
-            sum = _mm_castsi128_ps(_mm_and_si128(up, kept));
-            *slot = _mm_cvtss_f32(sum);
+        // Infinities and NaN stay what they are, and need no rounding.
+        if !sums[0].is_finite() {
+            let mut sum = sums[0];
+            for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
+                sum += element;
+                *slot = sum;
+            }
+        } else {
+            for (element, slot) in elements[..len].iter().zip(&mut sums[1..]) {
+                let bits = _mm_castps_si128(_mm_add_ss(sum, _mm_set_ss(*element)));
+                let odd = _mm_and_si128(_mm_srl_epi32(bits, count), one);
+                let up = _mm_add_epi32(_mm_add_epi32(bits, below_half), odd);
+                sum = _mm_castsi128_ps(_mm_and_si128(up, kept));
+                *slot = _mm_cvtss_f32(sum);
+            }
         }
         // Not in range, or not a number: false in either case.
         let right = |sum: &f32| sum.abs() < F::LIMIT;
-        if F::LIMIT.is_finite() && !sums[1..=len].iter().all(right) {
+        if F::LIMIT.is_finite() && sums[0].is_finite() && !sums[1..=len].iter().all(right) {
             // SAFETY: this function's.
             total = unsafe {
                 along::line::<Plain<Sum, F::T>>(

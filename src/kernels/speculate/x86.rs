@@ -21,6 +21,8 @@ use std::marker::PhantomData;
     reason = "always that the processor has the instruction set"
 )]
 pub trait Set: 'static {
+    /// As [`Vector::LATE_BY_LOADS`], for elements of one or two words.
+    const LATE_BY_LOADS: bool;
     /// The last `WORDS` words of `before` and all but as many of `v`.
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i;
     /// `seen | (a ^ b)`
@@ -29,16 +31,6 @@ pub trait Set: 'static {
     unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         stretch: &Stretch<V::T>,
     ) -> (usize, V::T);
-    /// [`chains::repair`]: part of the loop that calls it where registers suffice (10 % faster), else
-    /// apart from it (30 % faster).
-    unsafe fn repair(
-        row: &chains::Row,
-        at: usize,
-        before: __m256d,
-        q: &mut [__m256d; chains::VECTORS],
-        shift: &mut __m256d,
-        repairs: &mut usize,
-    ) -> bool;
     /// [`chains::run`], compiled for this instruction set.
     unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64>;
 }
@@ -73,6 +65,8 @@ align!(valignd, "valignd {o}, {v}, {before}, 7");
 align!(valignq, "valignq {o}, {v}, {before}, 3");
 
 impl Set for Avx512 {
+    const LATE_BY_LOADS: bool = false;
+
     #[inline(always)]
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
         // SAFETY: this function's.
@@ -116,22 +110,12 @@ impl Set for Avx512 {
         // SAFETY: this function's.
         unsafe { run::<Self, LEN>(stretch) }
     }
-
-    #[inline(always)]
-    unsafe fn repair(
-        row: &chains::Row,
-        at: usize,
-        before: __m256d,
-        q: &mut [__m256d; chains::VECTORS],
-        shift: &mut __m256d,
-        repairs: &mut usize,
-    ) -> bool {
-        // SAFETY: this function's.
-        unsafe { chains::repair::<Self>(row, at, before, q, shift, repairs) }
-    }
 }
 
 impl Set for Avx2 {
+    // Two shuffles, which go through few ports.
+    const LATE_BY_LOADS: bool = true;
+
     #[inline(always)]
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
         // SAFETY: this function's.
@@ -176,32 +160,6 @@ impl Set for Avx2 {
         // SAFETY: this function's.
         unsafe { run::<Self, LEN>(stretch) }
     }
-
-    #[inline(always)]
-    unsafe fn repair(
-        row: &chains::Row,
-        at: usize,
-        before: __m256d,
-        q: &mut [__m256d; chains::VECTORS],
-        shift: &mut __m256d,
-        repairs: &mut usize,
-    ) -> bool {
-        #[inline(never)]
-        #[target_feature(enable = "avx2,fma")]
-        unsafe fn repair<S: Set>(
-            row: &chains::Row,
-            at: usize,
-            before: __m256d,
-            q: &mut [__m256d; chains::VECTORS],
-            shift: &mut __m256d,
-            repairs: &mut usize,
-        ) -> bool {
-            // SAFETY: this function's.
-            unsafe { chains::repair::<S>(row, at, before, q, shift, repairs) }
-        }
-        // SAFETY: this function's.
-        unsafe { repair::<Self>(row, at, before, q, shift, repairs) }
-    }
 }
 
 /// 256 bits of elements `T` under an instruction set.
@@ -209,6 +167,9 @@ pub struct Ymm<S, T>(PhantomData<(S, T)>);
 
 /// An element that may have guessed chains.
 pub trait Chained: Parts {
+    /// As [`Method::SAVED`].
+    const SAVED: usize = 5;
+
     /// As [`Method::BLOCKS`].
     const BLOCKS: &[usize] = &[];
 
@@ -220,13 +181,26 @@ pub trait Chained: Parts {
     unsafe fn chains<S: Set>(_size: usize, stretch: &Stretch<Self>) -> Outcome<Self> {
         Outcome::none(stretch.carry)
     }
+
+    /// As [`Method::rugged`].
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn rugged(_end: *const Self) -> bool {
+        true
+    }
 }
 
 impl Chained for f32 {}
 impl Chained for Complex<f32> {}
-impl Chained for Complex<f64> {}
+impl Chained for Complex<f64> {
+    const SAVED: usize = 2;
+}
 
 impl Chained for f64 {
+    const SAVED: usize = 4;
+
     const BLOCKS: &[usize] = &[ROWS * 80, ROWS * 32, ROWS * 16];
 
     #[inline(always)]
@@ -240,6 +214,12 @@ impl Chained for f64 {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn rugged(end: *const f64) -> bool {
+        // SAFETY: this function's.
+        unsafe { chains::rugged(end) }
+    }
 }
 
 impl<S: Set, T: Chained> Method for Ymm<S, T>
@@ -251,9 +231,10 @@ where
     const ZERO: T = T::ZERO;
     const GROUP: usize = VECTORS * Self::LANES;
     // With two elements to a vector a failure costs more of them.
-    const SHORT: usize = if Self::LANES == 2 { 1024 } else { 512 };
+    const SHORT: usize = if Self::LANES == 2 { 2048 } else { 768 };
     const STREAMS: bool = true;
     const BACKWARD: bool = true;
+    const SAVED: usize = T::SAVED;
     const BLOCKS: &[usize] = T::BLOCKS;
 
     #[inline(always)]
@@ -264,6 +245,11 @@ where
     #[inline(always)]
     fn stays(sum: T, origin: T, taken: usize, steps: usize) -> bool {
         sum.all(origin, |sum, origin| sum.stays(origin, taken, steps))
+    }
+
+    #[inline(always)]
+    fn level(result: T, other: T) -> bool {
+        result.all(other, Real::level)
     }
 
     #[inline(always)]
@@ -296,6 +282,12 @@ where
         // SAFETY: this function's.
         unsafe { T::chains::<S>(size, stretch) }
     }
+
+    #[inline(always)]
+    unsafe fn rugged(end: *const T) -> bool {
+        // SAFETY: this function's.
+        unsafe { T::rugged(end) }
+    }
 }
 
 macro_rules! vector {
@@ -313,6 +305,7 @@ macro_rules! vector {
             type F = $float;
             type I = __m256i;
             const LANES: usize = 8 / $words;
+            const LATE_BY_LOADS: bool = S::LATE_BY_LOADS && $words < 4;
 
             #[inline(always)]
             unsafe fn load(p: *const $t) -> $float {
