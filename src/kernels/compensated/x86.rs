@@ -12,7 +12,9 @@ mod columns;
 mod registers;
 mod scan;
 
-use super::chain::Chains;
+use super::chain::{Chains, Steps};
+use super::lanes::Two;
+use super::line::Line;
 use super::{ByStretches, Scan, StateOf, Stretched, stretch};
 use crate::compensate::Append;
 use crate::dtype::DType;
@@ -23,25 +25,30 @@ use crate::pair::Fused;
 use crate::simd::Isa;
 use along::Squares;
 use columns::Columns;
+use registers::{One, Splitting, SplittingAnything};
 use std::marker::PhantomData;
+
+/// Two real numbers.
+pub type Reals = One<Splitting>;
+
+/// Two complex numbers. The smaller part of one may be far from where the larger one is.
+pub type Complexes = Two<One<SplittingAnything>>;
 
 /// A compensated `O` of a type by pairs of squares.
 struct Pairs<O, T, const P: usize, const N: usize, const K: usize>(PhantomData<(O, T)>);
 
-/// A [`super::Stretch`].
+/// A [`super::line::Stretch`].
 ///
 /// # Safety
 /// As there; the processor has these instruction sets.
 #[target_feature(enable = "avx2,fma,f16c,bmi2")]
-unsafe fn with_fma<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
-    x: *const u8,
-    results: *mut u8,
-    n: usize,
-    state: *mut u8,
-    started: bool,
-) {
+unsafe fn with_fma<O, T, const P: usize, const N: usize, const K: usize>(line: &Line)
+where
+    O: Combine<T>,
+    T: Columns<P, N, K> + ByStretches<O, P>,
+{
     // SAFETY: this function's.
-    unsafe { stretch::<O, T, P, Fused>(x, results, n, state, started) }
+    unsafe { stretch::<O, T, P, <T as Columns<P, N, K>>::Beside, Fused>(line) }
 }
 
 impl<
@@ -59,7 +66,7 @@ impl<
         scans: [Self::scan::<false>, Self::scan::<true>],
         elements: scan::elements::<T, P, N, K>,
         stuck: Self::stuck,
-        rest: Scan::of::<O, T, P>(with_fma::<O, T, P>),
+        rest: Scan::of::<O, T, P>(with_fma::<O, T, P, N, K>),
     };
 
     /// Scans every row of the block.
@@ -97,7 +104,7 @@ impl<
     unsafe fn stuck(state: *const u8) -> bool {
         // SAFETY: this function's.
         let acc = unsafe { (*state.cast::<StateOf<O, T, P>>()).acc };
-        T::Chains::stuck(&acc.seed()[0])
+        <T::Chains as Chains>::Steps::stuck(&acc.seed()[0])
     }
 }
 

@@ -62,7 +62,12 @@ impl Squares {
                         started: block.started || at > 0,
                         exclusive: block.exclusive,
                     };
-                    self.piece(&line, block.stream);
+                    // Short lines need not make room for pairs of squares.
+                    if line.n <= ALONE {
+                        self.rest.line(&line);
+                    } else {
+                        self.piece(&line, block.stream);
+                    }
                 }
             }
         }
@@ -72,6 +77,7 @@ impl Squares {
     ///
     /// # Safety
     /// As [`Scan::line`]; the elements follow each other.
+    #[inline(never)]
     unsafe fn piece(&self, line: &Line, ahead: bool) {
         let (size, pair) = (self.rest.size, self.rows * STRETCH);
         let done = line.n - line.n % pair;

@@ -1,10 +1,11 @@
 //! Pairs of squares, gone through twice.
 
-use super::super::chain::{Chains, Lanes, Numbers};
+use super::super::chain::{Chains, Numbers, Steps};
+use super::super::lanes::Lanes;
 use super::super::{ByStretches, STRETCH, State, StateOf, Stretched};
 use super::Pairs;
 use super::columns::Columns;
-use super::registers::{Two, Watch};
+use super::registers::{Eight, Watch};
 use crate::accumulate::Accumulate;
 use crate::compensate::Append;
 use crate::op::Combine;
@@ -62,14 +63,14 @@ pub struct Work<'a> {
 }
 
 /// A stretch by itself.
-type Own<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Own<Two>;
+type Own<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Own<Eight>;
 
 /// A chain.
-type Chain<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Chain<Two>;
+type Chain<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Chain<Eight>;
 
 /// How many registers there are.
-const fn count<N: Numbers<Two>>() -> usize {
-    size_of::<N>() / size_of::<Two>()
+const fn count<N: Numbers<Eight>>() -> usize {
+    size_of::<N>() / size_of::<Eight>()
 }
 
 /// Where a part of the element that stretch number `row` of a pair has in a column stands among the doubles of
@@ -153,7 +154,7 @@ impl<
     #[inline(never)]
     pub unsafe fn scan<const DOWN: bool>(work: &Work, room: &mut Room) -> bool {
         let states = work.states.cast::<StateOf<O, T, P>>();
-        let room = room.0.as_mut_ptr().cast::<Two>();
+        let room = room.0.as_mut_ptr().cast::<Eight>();
         // The numbers of stretches by themselves, and then what each starts from, as they stand in a column.
         let mut numbers = [[0.0; LANES]; 4];
         // SAFETY: this function's; every column of every pair is in the room.
@@ -180,7 +181,7 @@ impl<
                 for (k, own) in own.iter().enumerate() {
                     for (numbers, own) in numbers.iter_mut().zip(own.as_ref()) {
                         let at = numbers.as_mut_ptr().add((i * K + k) * 8);
-                        at.cast::<Two>().write_unaligned(*own);
+                        at.cast::<Eight>().write_unaligned(*own);
                     }
                 }
             }
@@ -195,11 +196,11 @@ impl<
             };
             let mut ends = ArrayVec::<[f64; P], STRETCHES>::new();
             for (i, pair) in work.pairs.iter().enumerate() {
-                let mut chains: [Chain<O, T, P>; K] = [Numbers::all(Two::of(0.0, 0.0)); K];
+                let mut chains: [Chain<O, T, P>; K] = [Numbers::all(Eight::of(0.0, 0.0)); K];
                 for (k, chain) in chains.iter_mut().enumerate() {
                     for (register, numbers) in chain.as_mut().iter_mut().zip(&numbers) {
                         let at = numbers.as_ptr().add((i * K + k) * 8);
-                        *register = at.cast::<Two>().read_unaligned();
+                        *register = at.cast::<Eight>().read_unaligned();
                     }
                 }
                 let mut last = Self::shown::<DOWN>(work);
@@ -267,7 +268,7 @@ impl<
     /// # Safety
     /// There is the room; the processor has the instruction sets.
     #[inline(always)]
-    unsafe fn push_own(column: T::Column, room: *mut Two, own: &mut [Own<O, T, P>; K]) {
+    unsafe fn push_own(column: T::Column, room: *mut Eight, own: &mut [Own<O, T, P>; K]) {
         // SAFETY: this function's.
         unsafe {
             let doubles = T::widen(column);
@@ -284,13 +285,13 @@ impl<
     /// There is one; the processor has the instruction sets.
     #[inline(always)]
     unsafe fn push(
-        room: *const Two,
+        room: *const Eight,
         chains: &mut [Chain<O, T, P>; K],
         watch: &mut Watch,
     ) -> T::Column {
         // SAFETY: this function's.
         unsafe {
-            let mut results = [Two::of(0.0, 0.0); K];
+            let mut results = [Eight::of(0.0, 0.0); K];
             for k in 0..K {
                 chains[k] = T::Chains::push(chains[k], room.add(k).read());
                 results[k] = T::Chains::result(chains[k]);
@@ -340,7 +341,11 @@ impl<
                     };
                     work.pairs[0].x.cast::<T>().add(row).read_unaligned()
                 };
-                if T::Chains::hides(&before.last, work.started, &first.to_parts()) {
+                if <T::Chains as Chains>::Steps::hides(
+                    &before.last,
+                    work.started,
+                    &first.to_parts(),
+                ) {
                     return None;
                 }
             }
@@ -390,10 +395,10 @@ impl<
     /// # Safety
     /// The processor has the instruction sets.
     #[inline(always)]
-    unsafe fn ends(chains: &[Chain<O, T, P>; K]) -> [Two; K] {
+    unsafe fn ends(chains: &[Chain<O, T, P>; K]) -> [Eight; K] {
         // SAFETY: this function's.
         unsafe {
-            let mut results = [Two::of(0.0, 0.0); K];
+            let mut results = [Eight::of(0.0, 0.0); K];
             for k in 0..K {
                 results[k] = T::Chains::result(chains[k]);
             }
