@@ -214,24 +214,6 @@ fn halves(x: __m128d) -> (__m128d, __m128d) {
     }
 }
 
-impl Eight {
-    /// Makes a NaN of each lane of `self` in which `x` is not finite.
-    ///
-    /// # Safety
-    /// The processor has AVX2 and FMA.
-    #[inline(always)]
-    unsafe fn watch(self, x: Self) -> Self {
-        // SAFETY: this function's.
-        unsafe {
-            let zero = _mm256_setzero_pd();
-            Two(
-                _mm256_fmadd_pd(x.0, zero, self.0),
-                _mm256_fmadd_pd(x.1, zero, self.1),
-            )
-        }
-    }
-}
-
 /// Differences from the units that multiply: on Zen 4 they are others than those that add, and neither
 /// is enough alone. (The compiler would make a subtraction of the intrinsic.)
 macro_rules! sub_beside {
@@ -258,13 +240,14 @@ sub_beside! {
     sub_beside_128, __m128d, xmm_reg, _mm_set1_pd(1.0);
 }
 
-/// Becomes NaN where something is not finite; several, for each waits for the one before.
+/// Keeps a NaN where something was not finite. One register for each kind, for a loop has few to spare, and a
+/// chain of nothing but logic.
 #[derive(Clone, Copy)]
 pub struct Watch {
     /// For doubles.
-    doubles: [Eight; 2],
+    doubles: __m256d,
     /// For columns of floats.
-    columns: [__m256; 2],
+    columns: __m256,
 }
 
 /// # Safety
@@ -275,8 +258,8 @@ impl Watch {
         // SAFETY: this function's.
         unsafe {
             Watch {
-                doubles: [Eight::of(0.0, 0.0); 2],
-                columns: [_mm256_setzero_ps(); 2],
+                doubles: _mm256_setzero_pd(),
+                columns: _mm256_setzero_ps(),
             }
         }
     }
@@ -284,21 +267,27 @@ impl Watch {
     /// Watches doubles.
     #[inline(always)]
     pub unsafe fn doubles<const K: usize>(&mut self, results: [Eight; K]) {
-        for (watched, result) in self.doubles.iter_mut().zip(results) {
-            // SAFETY: this function's.
-            *watched = unsafe { watched.watch(result) };
+        for Two(left, right) in results {
+            // SAFETY: this function's. A product with zero is a zero or a NaN, of which no bit that makes it one
+            // is lost.
+            self.doubles = unsafe {
+                let zero = _mm256_setzero_pd();
+                let both = _mm256_fmadd_pd(left, zero, _mm256_mul_pd(right, zero));
+                _mm256_or_pd(self.doubles, both)
+            };
         }
     }
 
     /// Watches floats.
     #[inline(always)]
-    pub unsafe fn floats(&mut self, floats: [__m256i; 2]) {
-        for (watched, floats) in self.columns.iter_mut().zip(floats) {
-            // SAFETY: this function's.
-            *watched = unsafe {
-                _mm256_fmadd_ps(_mm256_castsi256_ps(floats), _mm256_setzero_ps(), *watched)
-            };
-        }
+    pub unsafe fn floats(&mut self, [left, right]: [__m256i; 2]) {
+        // SAFETY: this function's, and as above.
+        self.columns = unsafe {
+            let (left, right) = (_mm256_castsi256_ps(left), _mm256_castsi256_ps(right));
+            let zero = _mm256_setzero_ps();
+            let both = _mm256_fmadd_ps(left, zero, _mm256_mul_ps(right, zero));
+            _mm256_or_ps(self.columns, both)
+        };
     }
 
     /// Whether all was finite.
@@ -306,11 +295,8 @@ impl Watch {
     pub unsafe fn sound(self) -> bool {
         // SAFETY: this function's.
         unsafe {
-            let Two(left, right) = self.doubles[0].add(self.doubles[1]);
-            let doubles = _mm256_add_pd(left, right);
-            let columns = _mm256_add_ps(self.columns[0], self.columns[1]);
-            let doubles = _mm256_cmp_pd::<_CMP_UNORD_Q>(doubles, doubles);
-            let columns = _mm256_cmp_ps::<_CMP_UNORD_Q>(columns, columns);
+            let doubles = _mm256_cmp_pd::<_CMP_UNORD_Q>(self.doubles, self.doubles);
+            let columns = _mm256_cmp_ps::<_CMP_UNORD_Q>(self.columns, self.columns);
             _mm256_movemask_pd(doubles) | _mm256_movemask_ps(columns) == 0
         }
     }

@@ -156,14 +156,17 @@ impl<
         let states = work.states.cast::<StateOf<O, T, P>>();
         let room = room.0.as_mut_ptr().cast::<Eight>();
         // The numbers of stretches by themselves, and then what each starts from, as they stand in a column.
-        let mut numbers = [[0.0; LANES]; 4];
+        let mut numbers = [const { MaybeUninit::<[f64; LANES]>::uninit() }; 4];
+        let mut after = ArrayVec::new();
         // SAFETY: this function's; every column of every pair is in the room.
         unsafe {
             for (i, pair) in work.pairs.iter().enumerate() {
                 let mut own = [T::Chains::own(); K];
                 if DOWN {
                     for row in 0..work.len {
-                        let column = T::read(pair.x.offset(row as isize * work.pitches[0]));
+                        let x = pair.x.offset(row as isize * work.pitches[0]);
+                        Self::ask_beside::<_MM_HINT_T0>(x);
+                        let column = T::read(x);
                         Self::push_own(column, room.add(row * K), &mut own);
                     }
                 } else {
@@ -180,14 +183,17 @@ impl<
                 }
                 for (k, own) in own.iter().enumerate() {
                     for (numbers, own) in numbers.iter_mut().zip(own.as_ref()) {
-                        let at = numbers.as_mut_ptr().add((i * K + k) * 8);
+                        let at = numbers.as_mut_ptr().cast::<f64>().add((i * K + k) * 8);
                         at.cast::<Eight>().write_unaligned(*own);
                     }
                 }
             }
-            let Some(after) = Self::starts(work, &mut numbers, DOWN) else {
+            let numbers = numbers
+                .each_mut()
+                .map(|numbers| numbers.as_mut_ptr().cast());
+            if !Self::starts(work, numbers, DOWN, &mut after) {
                 return false;
-            };
+            }
 
             let mut watch = Watch::new();
             let mut shown = match work.started {
@@ -198,8 +204,8 @@ impl<
             for (i, pair) in work.pairs.iter().enumerate() {
                 let mut chains: [Chain<O, T, P>; K] = [Numbers::all(Eight::of(0.0, 0.0)); K];
                 for (k, chain) in chains.iter_mut().enumerate() {
-                    for (register, numbers) in chain.as_mut().iter_mut().zip(&numbers) {
-                        let at = numbers.as_ptr().add((i * K + k) * 8);
+                    for (register, numbers) in chain.as_mut().iter_mut().zip(numbers) {
+                        let at = numbers.add((i * K + k) * 8);
                         *register = at.cast::<Eight>().read_unaligned();
                     }
                 }
@@ -208,6 +214,7 @@ impl<
                     for row in 0..work.len {
                         let column = Self::push(room.add(row * K), &mut chains, &mut watch);
                         let out = pair.out.offset(row as isize * work.pitches[1]);
+                        Self::ask_beside::<_MM_HINT_ET0>(out);
                         T::write(out, if work.exclusive { last } else { column });
                         last = column;
                     }
@@ -304,6 +311,15 @@ impl<
         }
     }
 
+    /// Asks for what is in the same row of the next pair of as many columns: a processor that reads rows a little
+    /// at a time does not see what comes next.
+    #[inline(always)]
+    fn ask_beside<const HINT: i32>(column: *const u8) {
+        let next = column.wrapping_add(size_of::<T::Column>());
+        // SAFETY: a hint, which may be any address.
+        unsafe { _mm_prefetch::<HINT>(next.cast()) }
+    }
+
     /// Asks for a share of the piece after the one at `piece`, as large as a block of columns: that of the
     /// block at a column of a pair.
     #[inline(always)]
@@ -317,20 +333,20 @@ impl<
         }
     }
 
-    /// Puts what each stretch starts from in the place of its own numbers, and returns the accumulators after
-    /// them, that of a line or those of columns; none if there is an exception.
+    /// Puts what each stretch starts from in the place of its own numbers, and finds the accumulators after
+    /// them, that of a line or those of columns; returns false if there is an exception.
     ///
     /// # Safety
-    /// As [`scan`](Self::scan).
+    /// As [`scan`](Self::scan); those of the numbers that the stretches by themselves have are there.
     #[inline(always)]
     unsafe fn starts(
         work: &Work,
-        numbers: &mut [[f64; LANES]; 4],
+        numbers: [*mut f64; 4],
         down: bool,
-    ) -> Option<ArrayVec<T::Acc, STRETCHES>> {
+        after: &mut ArrayVec<T::Acc, STRETCHES>,
+    ) -> bool {
         let states = work.states.cast::<StateOf<O, T, P>>();
         let mut before = Stretched::<O, T, P>::nothing();
-        let mut after = ArrayVec::new();
         for row in 0..work.stretches {
             if down || row == 0 {
                 // SAFETY: this function's.
@@ -346,21 +362,27 @@ impl<
                     work.started,
                     &first.to_parts(),
                 ) {
-                    return None;
+                    return false;
                 }
             }
             let mut own = [[0.0; P]; 4];
             let seed = before.acc.seed();
             for p in 0..P {
                 let at = place::<T, P, N, K>(row % Self::ROWS, row / Self::ROWS, p);
-                for i in 0..count::<Own<O, T, P>>() {
-                    own[i][p] = numbers[i][at];
-                }
-                for i in 0..count::<Chain<O, T, P>>() {
-                    numbers[i][at] = seed[i][p];
+                // SAFETY: this function's.
+                unsafe {
+                    for i in 0..count::<Own<O, T, P>>() {
+                        own[i][p] = numbers[i].add(at).read();
+                    }
+                    for i in 0..count::<Chain<O, T, P>>() {
+                        numbers[i].add(at).write(seed[i][p]);
+                    }
                 }
             }
-            before.acc = before.acc.append::<Fused>(&own)?;
+            let Some(next) = before.acc.append::<Fused>(&own) else {
+                return false;
+            };
+            before.acc = next;
             if down {
                 after.push(before.acc);
             }
@@ -368,7 +390,7 @@ impl<
         if !down {
             after.push(before.acc);
         }
-        Some(after)
+        true
     }
 
     /// What columns of a block have shown last.
