@@ -10,6 +10,7 @@ use crate::accumulate::Accumulate;
 use crate::compensate::Append;
 use crate::op::Combine;
 use crate::pair::Fused;
+use crate::simd::x86::anchor;
 use arrayvec::ArrayVec;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
@@ -209,14 +210,22 @@ impl<
                         *register = at.cast::<Eight>().read_unaligned();
                     }
                 }
+                // In memory, for only exclusive scans have a use for it, and the others none for as many registers.
                 let mut last = Self::shown::<DOWN>(work);
+                let last = anchor(&raw mut last).cast_mut();
                 if DOWN {
                     for row in 0..work.len {
                         let column = Self::push(room.add(row * K), &mut chains, &mut watch);
                         let out = pair.out.offset(row as isize * work.pitches[1]);
                         Self::ask_beside::<_MM_HINT_ET0>(out);
-                        T::write(out, if work.exclusive { last } else { column });
-                        last = column;
+                        T::write(
+                            out,
+                            if work.exclusive {
+                                last.replace(column)
+                            } else {
+                                column
+                            },
+                        );
                     }
                 } else {
                     for at in (0..STRETCH).step_by(N) {
@@ -224,13 +233,15 @@ impl<
                             let out = work.pairs[0].out.cast_const();
                             Self::ask::<_MM_HINT_ET0>(out, i, at);
                         }
-                        let mut columns = [last; N];
+                        let room = room.add((i * STRETCH + at) * K);
+                        let mut columns = [Self::push(room, &mut chains, &mut watch); N];
                         each_column!(n => {
-                            let room = room.add((i * STRETCH + at + n) * K);
-                            columns[n] = Self::push(room, &mut chains, &mut watch);
+                            if n > 0 {
+                                columns[n] = Self::push(room.add(n * K), &mut chains, &mut watch);
+                            }
                         });
-                        let mut before = std::mem::replace(&mut last, columns[N - 1]);
                         if work.exclusive {
+                            let mut before = last.replace(columns[N - 1]);
                             each_column!(n => {
                                 std::mem::swap(&mut columns[n], &mut before);
                             });
@@ -241,7 +252,7 @@ impl<
                 let rows = (work.stretches - i * Self::ROWS).min(Self::ROWS);
                 if work.exclusive && !DOWN {
                     // Each stretch begins with the last result of the one before.
-                    let column = (&raw const last).cast::<T>();
+                    let column = last.cast::<T>();
                     for row in 0..rows {
                         let first = pair.out.cast::<T>().add(row * STRETCH);
                         first.write_unaligned(shown);
