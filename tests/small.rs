@@ -102,7 +102,7 @@ fn small_calls_give_what_a_plan_gives() {
 fn small_compensated_calls_give_what_a_plan_gives() {
     let mut random = Random::new(8);
     let inexact = |&(op, dtype): &(Op, Dtype)| is_inexact(op, dtype, Mode::Compensated);
-    for (op, dtype) in combinations().into_iter().filter(inexact) {
+    for (op, dtype) in combinations().filter(inexact) {
         for style in STYLES {
             check_all(op, dtype, style, &[Mode::Compensated], &mut random);
         }

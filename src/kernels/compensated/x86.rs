@@ -108,7 +108,7 @@ impl<
         unsafe { element.cast::<T>().write(neutral) }
     }
 
-    /// [`Chains::stuck`] of a state.
+    /// [`Steps::stuck`] of a state.
     ///
     /// # Safety
     /// There is one.

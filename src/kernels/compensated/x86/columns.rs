@@ -32,7 +32,7 @@ pub trait Columns<const P: usize, const N: usize, const K: usize>: Parted<P> {
     unsafe fn widen(column: Self::Column) -> [Eight; K];
     /// The column that rounds doubles.
     unsafe fn narrow(doubles: [Eight; K]) -> Self::Column;
-    /// Makes `watch` a NaN if some results are not [`within`](Parted::within).
+    /// Makes `watch` a NaN if some results are not below the type's [`BOUND`](Parted::BOUND).
     unsafe fn watch(watch: &mut Watch, results: [Eight; K], column: Self::Column);
 }
 
