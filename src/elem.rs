@@ -208,14 +208,11 @@ fn f64_to_odd_f32(x: f64) -> f32 {
     let back = nearest as f64;
     let bits = nearest.to_bits();
     // Rounding up to an even neighbour is taken back by one place, which makes it odd; an overflow
-    // to infinity becomes the largest finite number, which is odd.
-    let odd = if back.abs() > x.abs() {
-        bits - (1 - (bits & 1))
-    } else if back.abs() < x.abs() {
-        bits | 1
-    } else {
-        bits
-    };
+    // to infinity becomes the largest finite number, which is odd. Without branches: which way a number is
+    // rounded nobody can guess.
+    let up = (back.abs() > x.abs()) as u32;
+    let down = (back.abs() < x.abs()) as u32;
+    let odd = (bits - (up & !bits)) | down;
     f32::from_bits(odd)
 }
 

@@ -105,6 +105,12 @@ impl ProductError for Fused {
     }
 }
 
+/// Multiplies a double for its upper half to be rounded off: 2^27 + 1.
+pub const SPLITTER: f64 = 134_217_729.0;
+
+/// 2^-960: of a product below, some that splitting makes of it is no normal number.
+pub const SPLIT_FROM: f64 = f64::from_bits((1023 - 960) << 52);
+
 /// In any function: by Dekker's splitting, unless every processor has a fused multiply-add.
 #[derive(Clone, Copy)]
 pub struct Split;
@@ -115,8 +121,7 @@ impl ProductError for Split {
         if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
             return Fused::lost(a, b, p);
         }
-        // 2^-960; below, some of the split product is no normal number.
-        if p.abs() >= f64::from_bits((1023 - 960) << 52) {
+        if p.abs() >= SPLIT_FROM {
             return split_error(a, b, p);
         }
         small_error(a, b, p)
@@ -128,7 +133,7 @@ impl ProductError for Split {
 #[inline(never)]
 fn split_error(a: f64, b: f64, p: f64) -> f64 {
     let split = |x: f64| {
-        let scaled = x * 134_217_729.0;
+        let scaled = x * SPLITTER;
         let high = scaled - (scaled - x);
         (high, x - high)
     };

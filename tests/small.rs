@@ -5,10 +5,10 @@ mod oracle;
 mod support;
 
 use oracle::combine::Op;
-use oracle::dtype::{Dtype, store};
-use oracle::model::{Mode, Nan, Overflow, contiguous};
+use oracle::dtype::Dtype;
+use oracle::model::{Carry, Mode, Nan, Overflow, carry_dtype, contiguous, is_inexact, store_carry};
 use support::call::Call;
-use support::generate::{Style, values};
+use support::generate::{STYLES, Style, values};
 use support::{AXIS_NONE, MODES, Random, combinations, status_name};
 
 /// On both sides of what is small: 64 lines, 256 elements that are turned, 4096 in all.
@@ -51,16 +51,16 @@ fn check(call: &Call) {
 }
 
 /// A call for each axis of each shape, with its options drawn.
-fn check_all(op: Op, dtype: Dtype, random: &mut Random) {
+fn check_all(op: Op, dtype: Dtype, style: Style, modes: &[Mode], random: &mut Random) {
     for shape in SHAPES {
         let ndim = shape.len() as i32;
         for axis in (-ndim..ndim).chain([AXIS_NONE]) {
             let count = shape.iter().product();
-            let x = values(random, dtype, Style::Place, count);
+            let x = values(random, dtype, style, count);
             let mut call = Call::plain(op, dtype, shape, axis, &x);
             call.exclusive = random.one_in(2);
             call.reverse = random.one_in(2);
-            call.mode = random.pick(&MODES);
+            call.mode = random.pick(modes);
             call.nan = random.pick(&[Nan::Propagate, Nan::Propagate, Nan::Skip]);
             call.overflow = random.pick(&[Overflow::Wrap, Overflow::Wrap, Overflow::Saturate]);
             if random.one_in(2) {
@@ -73,14 +73,15 @@ fn check_all(op: Op, dtype: Dtype, random: &mut Random) {
                 call.out_at = call.x_at + random.below(3) * dtype.size();
             }
             let lines = call.line_count();
-            if call.mode != Mode::Compensated && random.one_in(2) {
+            if random.one_in(2) {
                 let given = random.pick(&[1, lines, lines + 1]);
-                let mut bytes = vec![0; given * dtype.size()];
-                let carries = values(random, dtype, Style::Place, given);
-                for (bytes, value) in bytes.chunks_mut(dtype.size()).zip(carries) {
-                    store(dtype, value, bytes);
-                }
-                call.carry_in = Some(bytes);
+                let part = carry_dtype(dtype, call.mode);
+                let mut carry = || values(random, part, style, 1)[0];
+                let carries = (0..given).flat_map(|_| {
+                    let (value, error) = (carry(), carry());
+                    store_carry(dtype, call.mode, Carry { value, error })
+                });
+                call.carry_in = Some(carries.collect());
                 call.carry_shared = given == lines && random.one_in(2);
             }
             call.carry_out = call.carry_shared || random.one_in(2);
@@ -93,6 +94,17 @@ fn check_all(op: Op, dtype: Dtype, random: &mut Random) {
 fn small_calls_give_what_a_plan_gives() {
     let mut random = Random::new(7);
     for (op, dtype) in combinations() {
-        check_all(op, dtype, &mut random);
+        check_all(op, dtype, Style::Place, &MODES, &mut random);
+    }
+}
+
+#[test]
+fn small_compensated_calls_give_what_a_plan_gives() {
+    let mut random = Random::new(8);
+    let inexact = |&(op, dtype): &(Op, Dtype)| is_inexact(op, dtype, Mode::Compensated);
+    for (op, dtype) in combinations().filter(inexact) {
+        for style in STYLES {
+            check_all(op, dtype, style, &[Mode::Compensated], &mut random);
+        }
     }
 }

@@ -35,6 +35,9 @@ pub fn compare(case: &Case, got: &Buffer, expected: &Buffer) -> Result<(), Strin
     match case.out {
         Type::F64 => near(got, expected, roundings * f64::EPSILON, real),
         Type::C128 => near(got, expected, roundings * f64::EPSILON, |z: [f64; 2]| z),
+        Type::F32 => near(got, expected, roundings * 2f64.powi(-23), |x: f32| {
+            real(x.into())
+        }),
         Type::F16 => near(got, expected, roundings * 2f64.powi(-10), |x: u16| {
             real(F16(x).to_f32().into())
         }),

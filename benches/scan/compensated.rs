@@ -4,13 +4,22 @@
 use crate::cases::{Case, Op, Type};
 use crate::data::Buffer;
 use cumulative::F16;
+#[cfg(target_arch = "x86_64")]
+use cumulative::ffi::cum_isa;
+#[cfg(target_arch = "x86_64")]
+use std::ffi::CStr;
 
 /// Scans a case.
 pub fn scan(case: &Case, x: &Buffer, out: &Buffer) {
     // SAFETY: two buffers, and whoever else uses them waits for this call to return.
     unsafe {
         match (case.op, case.out) {
+            (Op::Sum, Type::F64) if case.axis + 1 < case.shape.len() => {
+                columns(x.slice(), out.slice_mut(), case.shape[1]);
+            }
             (Op::Sum, Type::F64) => sum(x.slice(), out.slice_mut()),
+            (Op::Sum, Type::C128) => complex_sum(x.slice(), out.slice_mut()),
+            (Op::Sum, Type::F32) => floats(x.slice(), out.slice_mut()),
             (Op::Sum, Type::F16) => half(x.slice(), out.slice_mut()),
             (Op::Prod, Type::F64) => with_fma(x.slice(), out.slice_mut(), product, product_fma),
             (Op::Prod, Type::C128) => with_fma(x.slice(), out.slice_mut(), complex, complex_fma),
@@ -37,6 +46,43 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
     (sum, (a - (sum - added)) + (b - added))
 }
 
+/// The same of complex numbers.
+fn complex_sum(x: &[[f64; 2]], out: &mut [[f64; 2]]) {
+    let (mut sum, mut error) = ([-0.0; 2], [0.0; 2]);
+    for (x, out) in x.iter().zip(out) {
+        for part in 0..2 {
+            let (next, lost) = two_sum(sum[part], x[part]);
+            error[part] += lost;
+            sum[part] = next;
+            out[part] = next + error[part];
+        }
+    }
+}
+
+/// The same down the columns of rows of a length.
+fn columns(x: &[f64], out: &mut [f64], len: usize) {
+    let mut sums = vec![-0.0; len];
+    let mut errors = vec![0.0; len];
+    for (x, out) in x.chunks_exact(len).zip(out.chunks_exact_mut(len)) {
+        let carries = sums.iter_mut().zip(&mut errors);
+        for ((&x, out), (sum, error)) in x.iter().zip(out).zip(carries) {
+            let (next, lost) = two_sum(*sum, x);
+            *error += lost;
+            *sum = next;
+            *out = next + *error;
+        }
+    }
+}
+
+/// Sums in double precision, rounded to single precision one by one.
+fn floats(x: &[f32], out: &mut [f32]) {
+    let mut sum = -0.0;
+    for (&x, out) in x.iter().zip(out) {
+        sum += f64::from(x);
+        *out = sum as f32;
+    }
+}
+
 /// Sums in double precision, rounded to half precision one by one.
 fn half(x: &[u16], out: &mut [u16]) {
     let mut sum = -0.0;
@@ -46,31 +92,61 @@ fn half(x: &[u16], out: &mut [u16]) {
     }
 }
 
-/// Calls the second function, which is compiled for FMA, where the processor has that, else the first.
+/// Whether the library may use fused multiply-adds here, and the loop as well: `CUM_ISA` can forbid it.
+fn fuses() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: a static string.
+        let isa = unsafe { CStr::from_ptr(cum_isa()) };
+        isa.to_bytes().starts_with(b"avx") && std::arch::is_x86_feature_detected!("fma")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        cfg!(target_arch = "aarch64")
+    }
+}
+
+/// Calls the second function, which is compiled for FMA, where that is used, else the first.
 fn with_fma<T>(
     x: &[T],
     out: &mut [T],
     portable: fn(&[T], &mut [T]),
     fused: unsafe fn(&[T], &mut [T]),
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("fma") {
+    if fuses() {
         // SAFETY: the processor has it.
         return unsafe { fused(x, out) };
     }
-    let _ = fused;
     portable(x, out);
+}
+
+/// What a product lacks, by a fused multiply-add.
+#[inline(always)]
+fn lost_fused(a: f64, b: f64, product: f64) -> f64 {
+    a.mul_add(b, -product)
+}
+
+/// The same by halves of the factors (Dekker's TwoProduct).
+#[inline(always)]
+fn lost_split(a: f64, b: f64, product: f64) -> f64 {
+    let split = |x: f64| {
+        let scaled = x * 134_217_729.0;
+        let high = scaled - (scaled - x);
+        (high, x - high)
+    };
+    let ((a1, a2), (b1, b2)) = (split(a), split(b));
+    ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2
 }
 
 macro_rules! fused {
     ($name:ident, $fused:ident, $by:ident, $t:ty) => {
         fn $name(x: &[$t], out: &mut [$t]) {
-            $by(x, out);
+            $by(x, out, lost_split);
         }
 
         #[cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))]
         fn $fused(x: &[$t], out: &mut [$t]) {
-            $by(x, out);
+            $by(x, out, lost_fused);
         }
     };
 }
@@ -79,11 +155,11 @@ fused!(complex, complex_fma, complex_loop, [f64; 2]);
 
 /// The product with the rounding errors of all products in a second variable.
 #[inline(always)]
-fn product_loop(x: &[f64], out: &mut [f64]) {
+fn product_loop(x: &[f64], out: &mut [f64], lost: impl Fn(f64, f64, f64) -> f64) {
     let (mut product, mut error) = (1.0, 0.0);
     for (&x, out) in x.iter().zip(out) {
         let next: f64 = product * x;
-        error = error * x + product.mul_add(x, -next);
+        error = error * x + lost(product, x, next);
         product = next;
         *out = product + error;
     }
@@ -91,13 +167,13 @@ fn product_loop(x: &[f64], out: &mut [f64]) {
 
 /// The same of complex numbers.
 #[inline(always)]
-fn complex_loop(x: &[[f64; 2]], out: &mut [[f64; 2]]) {
+fn complex_loop(x: &[[f64; 2]], out: &mut [[f64; 2]], lost: impl Fn(f64, f64, f64) -> f64) {
     let (mut z, mut error) = ([1.0, 0.0], [0.0, 0.0]);
     for (&[a, b], out) in x.iter().zip(out) {
         let dot = |u: [f64; 2], v: [f64; 2]| u[0] * v[0] + u[1] * v[1];
         let part = |u: [f64; 2]| {
             let products = [z[0] * u[0], z[1] * u[1]];
-            let lost = z[0].mul_add(u[0], -products[0]) + z[1].mul_add(u[1], -products[1]);
+            let lost = lost(z[0], u[0], products[0]) + lost(z[1], u[1], products[1]);
             let (sum, rounded) = two_sum(products[0], products[1]);
             (sum, dot(error, u) + (rounded + lost))
         };

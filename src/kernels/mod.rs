@@ -227,14 +227,23 @@ pub fn kernel(
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
-/// The kernels for a request that leaves mode and overflow at their defaults, on this process's
-/// instruction set, and what is done with their carries: looked up once.
+/// The kernels for a request that leaves overflow at its default, and mode as well or asks for compensated
+/// results, on this process's instruction set, and what is done with their carries: looked up once.
 #[inline]
-pub fn sequential(op: Op, dtype: DType) -> Option<(&'static Kernel, &'static Carries)> {
+pub fn unplanned(
+    compensated: bool,
+    op: Op,
+    dtype: DType,
+) -> Option<(&'static Kernel, &'static Carries)> {
     type Entry = Option<(&'static Kernel, &'static Carries)>;
-    static TABLE: OnceLock<[[Entry; DType::COUNT]; Op::COUNT]> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        let (isa, mode, overflow) = (Isa::current(), Mode::default(), Overflow::default());
+    static TABLES: [OnceLock<[[Entry; DType::COUNT]; Op::COUNT]>; 2] =
+        [const { OnceLock::new() }; 2];
+    let table = TABLES[compensated as usize].get_or_init(|| {
+        let mode = match compensated {
+            true => Mode::Compensated,
+            false => Mode::Sequential,
+        };
+        let (isa, overflow) = (Isa::current(), Overflow::default());
         let entry =
             |op, dtype| kernel(isa, op, dtype, mode, overflow).zip(carries(op, dtype, mode));
         Op::ALL.map(|op| DType::ALL.map(|dtype| entry(op, dtype)))

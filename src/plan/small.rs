@@ -46,7 +46,7 @@ impl ShortLine {
         if n == 0 || n > SMALL || !lie_well(x, out, n * dtype.size()) {
             return None;
         }
-        let (kernel, _) = kernels::sequential(op, dtype)?;
+        let (kernel, _) = kernels::unplanned(false, op, dtype)?;
         Some(ShortLine { kernel, x, out, n })
     }
 }
@@ -106,13 +106,12 @@ impl Small {
         let extents = extents(request.shape, request.axis)?;
         let [outer, n, inner] = extents;
         let (elements, lines) = (outer * n * inner, outer * inner);
-        let sequential = match options.mode {
-            Mode::Sequential => true,
-            Mode::Reassociate => n < REGROUPED_FROM,
-            Mode::Compensated => false,
+        let mode = match options.mode {
+            Mode::Reassociate if n < REGROUPED_FROM => Mode::Sequential,
+            mode => mode,
         };
         let turned = options.reverse && inner == 1;
-        if !sequential || lines > MOST_LINES || (turned && elements > SMALL_TURNED) {
+        if mode == Mode::Reassociate || lines > MOST_LINES || (turned && elements > SMALL_TURNED) {
             return None;
         }
         let size = dtype.size();
@@ -125,7 +124,7 @@ impl Small {
         {
             return None;
         }
-        let (kernel, carries) = kernels::sequential(request.op, dtype)?;
+        let (kernel, carries) = kernels::unplanned(mode == Mode::Compensated, request.op, dtype)?;
         if options.carry_in.is_some() || options.carry_out.is_some() {
             let x = Range::new(x.pointer.addr(), bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;
@@ -135,7 +134,7 @@ impl Small {
         let many = if lines == 1 {
             None
         } else {
-            kernels::lines(isa, request.op, dtype, Mode::Sequential, Overflow::Wrap)
+            kernels::lines(isa, request.op, dtype, mode, Overflow::Wrap)
         };
         Some(Small {
             kernel,

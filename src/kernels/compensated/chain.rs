@@ -1,129 +1,7 @@
-//! Chains of operations in lanes of doubles: those of one element, or of a register.
-//!
-//! A complex number has its real part in an even lane and its imaginary part in the next one.
+//! Chains of operations in lanes of doubles.
 
-use crate::pair::ProductError;
+use super::lanes::Lanes;
 use std::marker::PhantomData;
-
-/// Doubles side by side.
-///
-/// # Safety
-/// For all functions here: the processor has the registers' instruction set.
-pub trait Lanes: Copy {
-    /// One number in all even lanes and one in all odd ones.
-    unsafe fn of(even: f64, odd: f64) -> Self;
-    /// `self + other`.
-    unsafe fn add(self, other: Self) -> Self;
-    /// `self - other`.
-    unsafe fn sub(self, other: Self) -> Self;
-    /// The same bits as [`sub`](Self::sub), from other units of the processor where it has some.
-    #[inline(always)]
-    unsafe fn sub_beside(self, other: Self) -> Self {
-        // SAFETY: this function's.
-        unsafe { self.sub(other) }
-    }
-    /// `self * other`.
-    unsafe fn mul(self, other: Self) -> Self;
-    /// What `product`, which is `self * other` rounded, lacks.
-    unsafe fn lost(self, other: Self, product: Self) -> Self;
-    /// The absolute values.
-    unsafe fn magnitude(self) -> Self;
-    /// `self` where it is larger than `other`, else `other`.
-    unsafe fn larger(self, other: Self) -> Self;
-    /// `self` where it is smaller than `other`, else `other`.
-    unsafe fn smaller(self, other: Self) -> Self;
-    /// The parts of complex numbers, exchanged.
-    unsafe fn swapped(self) -> Self;
-    /// Of complex numbers the real part, twice.
-    unsafe fn reals(self) -> Self;
-    /// Of complex numbers the imaginary part, twice, the first time negated.
-    unsafe fn imaginaries(self) -> Self;
-}
-
-/// The parts of one element, whose products have their errors by `E`.
-pub struct Parts<E, const P: usize>(pub [f64; P], PhantomData<E>);
-
-impl<E, const P: usize> Clone for Parts<E, P> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E, const P: usize> Copy for Parts<E, P> {}
-
-impl<E, const P: usize> Parts<E, P> {
-    #[inline(always)]
-    pub fn new(parts: [f64; P]) -> Self {
-        Parts(parts, PhantomData)
-    }
-
-    // Loops and no closures: a closure would not be compiled for the instruction set of its function.
-    #[inline(always)]
-    fn with(mut self, other: Self, f: fn(f64, f64) -> f64) -> Self {
-        for p in 0..P {
-            self.0[p] = f(self.0[p], other.0[p]);
-        }
-        self
-    }
-}
-
-impl<E: ProductError, const P: usize> Lanes for Parts<E, P> {
-    #[inline(always)]
-    unsafe fn of(even: f64, odd: f64) -> Self {
-        let mut parts = [even; P];
-        if P > 1 {
-            parts[P - 1] = odd;
-        }
-        Parts::new(parts)
-    }
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        self.with(other, |a, b| a + b)
-    }
-    #[inline(always)]
-    unsafe fn sub(self, other: Self) -> Self {
-        self.with(other, |a, b| a - b)
-    }
-    #[inline(always)]
-    unsafe fn mul(self, other: Self) -> Self {
-        self.with(other, |a, b| a * b)
-    }
-    #[inline(always)]
-    unsafe fn lost(mut self, other: Self, product: Self) -> Self {
-        for p in 0..P {
-            self.0[p] = E::lost(self.0[p], other.0[p], product.0[p]);
-        }
-        self
-    }
-    #[inline(always)]
-    unsafe fn magnitude(self) -> Self {
-        self.with(self, |a, _| a.abs())
-    }
-    #[inline(always)]
-    unsafe fn larger(self, other: Self) -> Self {
-        self.with(other, |a, b| if a > b { a } else { b })
-    }
-    #[inline(always)]
-    unsafe fn smaller(self, other: Self) -> Self {
-        self.with(other, |a, b| if a < b { a } else { b })
-    }
-    #[inline(always)]
-    unsafe fn swapped(mut self) -> Self {
-        self.0.reverse();
-        self
-    }
-    #[inline(always)]
-    unsafe fn reals(self) -> Self {
-        Parts::new([self.0[0]; P])
-    }
-    #[inline(always)]
-    unsafe fn imaginaries(self) -> Self {
-        let mut parts = [self.0[P - 1]; P];
-        parts[0] = -parts[0];
-        Parts::new(parts)
-    }
-}
 
 /// Some registers.
 pub trait Numbers<L>: Copy + AsRef<[L]> + AsMut<[L]> {
@@ -148,9 +26,8 @@ pub trait Chains {
     type Own<L: Lanes>: Numbers<L>;
     /// What is before the stretch, and the stretch so far.
     type Chain<L: Lanes>: Numbers<L>;
-    /// The parts of what changes no number in combining, but for zeros' signs and a complex number's
-    /// infinities.
-    const NEUTRAL: [f64; 2];
+    /// What is done one by one.
+    type Steps: Steps;
     /// Whether results are to be looked at for infinities and NaN: where a stretch by itself does not
     /// tell.
     const WATCHED: bool;
@@ -160,8 +37,18 @@ pub trait Chains {
     unsafe fn push_own<L: Lanes>(own: Self::Own<L>, x: L) -> Self::Own<L>;
     /// One more element.
     unsafe fn push<L: Lanes>(chain: Self::Chain<L>, x: L) -> Self::Chain<L>;
+    /// What is before a stretch, and the stretch so far, where they have been pushed like a stretch by itself:
+    /// which has all numbers of the other chain but the power.
+    fn chain<L: Lanes>(own: Self::Own<L>, power: L) -> Self::Chain<L>;
     /// What is shown, to be rounded to the type.
     unsafe fn result<L: Lanes>(chain: Self::Chain<L>) -> L;
+}
+
+/// An operation of which chains are made, where it is not ordinary.
+pub trait Steps {
+    /// The parts of what changes no number in combining, but for zeros' signs and a complex number's
+    /// infinities.
+    const NEUTRAL: [f64; 2];
     /// Whether a stretch that begins with `first`, after `last` has been shown (neutral if it is the line's
     /// first one), might lose the sign of a -0.0.
     fn hides(last: &[f64], started: bool, first: &[f64]) -> bool;
@@ -169,6 +56,9 @@ pub trait Chains {
     /// finds what comes next.
     fn stuck(value: &[f64]) -> bool;
     /// One more element, plainly.
+    ///
+    /// # Safety
+    /// As for [`Lanes`].
     unsafe fn step<L: Lanes>(value: L, x: L) -> L;
 }
 
@@ -194,13 +84,35 @@ unsafe fn two_sum<L: Lanes>(a: L, b: L) -> (L, L) {
     }
 }
 
+/// Additions.
+pub struct Additions;
+
+impl Steps for Additions {
+    const NEUTRAL: [f64; 2] = [-0.0; 2];
+
+    #[inline(always)]
+    fn hides(last: &[f64], _started: bool, first: &[f64]) -> bool {
+        let mut parts = last.iter().zip(first);
+        parts.any(|(&last, &first)| is_negative_zero(last) && is_negative_zero(first))
+    }
+    #[inline(always)]
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value)
+    }
+    #[inline(always)]
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { value.add(x) }
+    }
+}
+
 /// Sums of f64: the errors are added up beside the sum.
 pub struct SumWithErrors;
 
 impl Chains for SumWithErrors {
     type Own<L: Lanes> = [L; 2];
     type Chain<L: Lanes> = [L; 2];
-    const NEUTRAL: [f64; 2] = [-0.0; 2];
+    type Steps = Additions;
     const WATCHED: bool = true;
 
     #[inline(always)]
@@ -222,23 +134,13 @@ impl Chains for SumWithErrors {
         }
     }
     #[inline(always)]
+    fn chain<L: Lanes>(own: [L; 2], _power: L) -> [L; 2] {
+        own
+    }
+    #[inline(always)]
     unsafe fn result<L: Lanes>([value, error]: [L; 2]) -> L {
         // SAFETY: this function's.
         unsafe { value.add(error) }
-    }
-    #[inline(always)]
-    fn hides(last: &[f64], _started: bool, first: &[f64]) -> bool {
-        let mut parts = last.iter().zip(first);
-        parts.any(|(&last, &first)| is_negative_zero(last) && is_negative_zero(first))
-    }
-    #[inline(always)]
-    fn stuck(value: &[f64]) -> bool {
-        all_special(value)
-    }
-    #[inline(always)]
-    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
-        // SAFETY: this function's.
-        unsafe { value.add(x) }
     }
 }
 
@@ -248,7 +150,7 @@ pub struct SumOfDoubles;
 impl Chains for SumOfDoubles {
     type Own<L: Lanes> = [L; 1];
     type Chain<L: Lanes> = [L; 1];
-    const NEUTRAL: [f64; 2] = [-0.0; 2];
+    type Steps = Additions;
     const WATCHED: bool = true;
 
     #[inline(always)]
@@ -267,22 +169,12 @@ impl Chains for SumOfDoubles {
         unsafe { [value.add(x)] }
     }
     #[inline(always)]
+    fn chain<L: Lanes>(own: [L; 1], _power: L) -> [L; 1] {
+        own
+    }
+    #[inline(always)]
     unsafe fn result<L: Lanes>([value]: [L; 1]) -> L {
         value
-    }
-    #[inline(always)]
-    fn hides(last: &[f64], _started: bool, first: &[f64]) -> bool {
-        let mut parts = last.iter().zip(first);
-        parts.any(|(&last, &first)| is_negative_zero(last) && is_negative_zero(first))
-    }
-    #[inline(always)]
-    fn stuck(value: &[f64]) -> bool {
-        all_special(value)
-    }
-    #[inline(always)]
-    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
-        // SAFETY: this function's.
-        unsafe { value.add(x) }
     }
 }
 
@@ -393,6 +285,27 @@ unsafe fn one<F: Factors, L: Lanes>() -> [L; 4] {
     }
 }
 
+/// Multiplications.
+pub struct Multiplications<F>(PhantomData<F>);
+
+impl<F: Factors> Steps for Multiplications<F> {
+    const NEUTRAL: [f64; 2] = F::ONE;
+
+    #[inline(always)]
+    fn hides(_last: &[f64], started: bool, first: &[f64]) -> bool {
+        !started && first.iter().any(|&first| is_negative_zero(first))
+    }
+    #[inline(always)]
+    fn stuck(value: &[f64]) -> bool {
+        all_special(value) || value.iter().all(|&part| part == 0.0)
+    }
+    #[inline(always)]
+    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
+        // SAFETY: this function's.
+        unsafe { F::times(value, x) }
+    }
+}
+
 /// Products of f64 and their complex numbers: value and error of what is before come with a power of two
 /// that brings results to their place.
 pub struct ProductWithErrors<F>(PhantomData<F>);
@@ -400,7 +313,7 @@ pub struct ProductWithErrors<F>(PhantomData<F>);
 impl<F: Factors> Chains for ProductWithErrors<F> {
     type Own<L: Lanes> = [L; 4];
     type Chain<L: Lanes> = [L; 3];
-    const NEUTRAL: [f64; 2] = F::ONE;
+    type Steps = Multiplications<F>;
     const WATCHED: bool = false;
 
     #[inline(always)]
@@ -422,22 +335,13 @@ impl<F: Factors> Chains for ProductWithErrors<F> {
         }
     }
     #[inline(always)]
+    fn chain<L: Lanes>([value, error, ..]: [L; 4], power: L) -> [L; 3] {
+        [value, error, power]
+    }
+    #[inline(always)]
     unsafe fn result<L: Lanes>([value, error, power]: [L; 3]) -> L {
         // SAFETY: this function's.
         unsafe { value.add(error).mul(power) }
-    }
-    #[inline(always)]
-    fn hides(_last: &[f64], started: bool, first: &[f64]) -> bool {
-        !started && first.iter().any(|&first| is_negative_zero(first))
-    }
-    #[inline(always)]
-    fn stuck(value: &[f64]) -> bool {
-        all_special(value) || value.iter().all(|&part| part == 0.0)
-    }
-    #[inline(always)]
-    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
-        // SAFETY: this function's.
-        unsafe { F::times(value, x) }
     }
 }
 
@@ -447,7 +351,7 @@ pub struct ProductOfDoubles<F>(PhantomData<F>);
 impl<F: Factors> Chains for ProductOfDoubles<F> {
     type Own<L: Lanes> = [L; 4];
     type Chain<L: Lanes> = [L; 1];
-    const NEUTRAL: [f64; 2] = F::ONE;
+    type Steps = Multiplications<F>;
     const WATCHED: bool = false;
 
     #[inline(always)]
@@ -466,20 +370,11 @@ impl<F: Factors> Chains for ProductOfDoubles<F> {
         unsafe { [F::times(value, x)] }
     }
     #[inline(always)]
+    fn chain<L: Lanes>([value, ..]: [L; 4], _power: L) -> [L; 1] {
+        [value]
+    }
+    #[inline(always)]
     unsafe fn result<L: Lanes>([value]: [L; 1]) -> L {
         value
-    }
-    #[inline(always)]
-    fn hides(_last: &[f64], started: bool, first: &[f64]) -> bool {
-        !started && first.iter().any(|&first| is_negative_zero(first))
-    }
-    #[inline(always)]
-    fn stuck(value: &[f64]) -> bool {
-        all_special(value) || value.iter().all(|&part| part == 0.0)
-    }
-    #[inline(always)]
-    unsafe fn step<L: Lanes>(value: L, x: L) -> L {
-        // SAFETY: this function's.
-        unsafe { F::times(value, x) }
     }
 }

@@ -1,17 +1,15 @@
-//! Lines along and across, stretch by stretch: of any type, copied to where a stretch is scanned and back.
+//! Lines along and across, stretch by stretch.
 
-use super::{ByStretches, STRETCH, StateOf, Stretched};
-use crate::kernels::{Block, Carries};
+use super::{ByStretches, STRETCH, StateOf};
+use crate::kernels::Block;
 use crate::op::Combine;
 use std::ops::Range;
 
-/// Scans a stretch of `n` elements, from 1 to [`STRETCH`], into as many results, all next to each other. The
-/// state is read if `started`, and written.
+/// Scans a line of at most [`STRETCH`] elements, but one at least.
 ///
 /// # Safety
-/// They are there, aligned; the processor has what the function is compiled for.
-pub type Stretch =
-    unsafe fn(x: *const u8, results: *mut u8, n: usize, state: *mut u8, started: bool);
+/// As [`Scan::line`].
+pub type Stretch = unsafe fn(&Line);
 
 /// A line to scan: elements some bytes apart, and their results' places, the same or elsewhere.
 #[derive(Clone, Copy)]
@@ -27,6 +25,84 @@ pub struct Line {
     pub exclusive: bool,
 }
 
+impl Line {
+    /// An element.
+    ///
+    /// # Safety
+    /// There are as many, of this type.
+    #[inline(always)]
+    pub unsafe fn element<T>(&self, i: usize) -> T {
+        // SAFETY: this function's.
+        unsafe {
+            self.x
+                .offset(i as isize * self.x_step)
+                .cast::<T>()
+                .read_unaligned()
+        }
+    }
+
+    /// The same line with its elements copied to a place of their own.
+    ///
+    /// # Safety
+    /// They are addressable, have this size, and there is room for them.
+    #[inline(never)]
+    pub unsafe fn copied(&self, to: *mut u8, size: usize) -> Line {
+        // SAFETY: this function's.
+        unsafe {
+            if self.x_step == size as isize {
+                to.copy_from_nonoverlapping(self.x, self.n * size);
+            } else {
+                match size {
+                    2 => self.copy::<2>(to),
+                    4 => self.copy::<4>(to),
+                    8 => self.copy::<8>(to),
+                    _ => self.copy::<16>(to),
+                }
+            }
+        }
+        Line {
+            x: to,
+            x_step: size as isize,
+            ..*self
+        }
+    }
+
+    unsafe fn copy<const SIZE: usize>(&self, to: *mut u8) {
+        let to = to.cast::<[u8; SIZE]>();
+        for i in 0..self.n {
+            // SAFETY: the caller's.
+            unsafe { to.add(i).write_unaligned(self.element(i)) };
+        }
+    }
+
+    /// Writes the result at an element: where that is, or if the scan is exclusive one place behind it, if the
+    /// line has that.
+    ///
+    /// # Safety
+    /// There are as many elements, of this type, and they lie elsewhere than the results.
+    #[inline(always)]
+    pub unsafe fn show<T>(&self, i: usize, result: T) {
+        let at = i + self.exclusive as usize;
+        if at < self.n {
+            // SAFETY: this function's.
+            unsafe { self.place(at, result) }
+        }
+    }
+
+    /// Writes what a place shows.
+    ///
+    /// # Safety
+    /// There are as many elements, of this type.
+    #[inline(always)]
+    pub unsafe fn place<T>(&self, at: usize, result: T) {
+        // SAFETY: this function's.
+        unsafe {
+            let place = self.out.offset(at as isize * self.out_step);
+            place.cast::<T>().write_unaligned(result);
+        }
+    }
+}
+
 /// How a line is scanned stretch by stretch.
 #[derive(Clone, Copy)]
 pub struct Scan {
@@ -35,8 +111,6 @@ pub struct Scan {
     /// and of a state.
     pub state_size: usize,
     pub stretch: Stretch,
-    /// As [`Kernel::show`].
-    pub show: unsafe fn(*const u8, bool, *mut u8),
 }
 
 impl Scan {
@@ -46,7 +120,6 @@ impl Scan {
             size: size_of::<T>(),
             state_size: size_of::<StateOf<O, T, P>>(),
             stretch,
-            show: Carries::of::<Stretched<O, T, P>>().show,
         }
     }
 
@@ -56,50 +129,16 @@ impl Scan {
     /// The line's elements are addressable, their places are for writing, and the state is there; the
     /// processor has what `stretch` is compiled for.
     pub unsafe fn line(&self, line: &Line) {
-        // SAFETY: this function's.
-        unsafe {
-            match self.size {
-                2 => self.line_of::<2>(line),
-                4 => self.line_of::<4>(line),
-                8 => self.line_of::<8>(line),
-                _ => self.line_of::<16>(line),
-            }
-        }
-    }
-
-    /// [`line`](Self::line) of elements of a size.
-    unsafe fn line_of<const SIZE: usize>(&self, line: &Line) {
-        /// Elements of a stretch, aligned for any type.
-        #[repr(align(16))]
-        struct Elements<const SIZE: usize>([[u8; SIZE]; STRETCH]);
-        let mut elements = Elements([[0; SIZE]; STRETCH]);
-        let mut results = Elements([[0; SIZE]; STRETCH]);
-        let mut shown = Elements([[0; SIZE]; STRETCH]).0[0];
-        // SAFETY: this function's; elements are read before their places are written.
-        unsafe {
-            (self.show)(line.state, line.started, shown.as_mut_ptr());
-            for at in (0..line.n).step_by(STRETCH) {
-                let len = STRETCH.min(line.n - at);
-                let from = line.x.offset(at as isize * line.x_step);
-                for (i, x) in elements.0[..len].iter_mut().enumerate() {
-                    *x = from
-                        .offset(i as isize * line.x_step)
-                        .cast::<[u8; SIZE]>()
-                        .read();
-                }
-                (self.stretch)(
-                    elements.0.as_ptr().cast(),
-                    results.0.as_mut_ptr().cast(),
-                    len,
-                    line.state,
-                    line.started || at > 0,
-                );
-                let to = line.out.offset(at as isize * line.out_step);
-                for (i, &result) in results.0[..len].iter().enumerate() {
-                    let place = to.offset(i as isize * line.out_step).cast::<[u8; SIZE]>();
-                    place.write(if line.exclusive { shown } else { result });
-                    shown = result;
-                }
+        for at in (0..line.n).step_by(STRETCH) {
+            // SAFETY: this function's.
+            unsafe {
+                (self.stretch)(&Line {
+                    x: line.x.offset(at as isize * line.x_step),
+                    out: line.out.offset(at as isize * line.out_step),
+                    n: STRETCH.min(line.n - at),
+                    started: line.started || at > 0,
+                    ..*line
+                });
             }
         }
     }

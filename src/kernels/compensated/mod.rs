@@ -15,7 +15,10 @@
 //! ```
 //!
 //! The first and the last line know nothing of other stretches, so several of them are done side by
-//! side, one in each lane of a register; only the middle is a chain, with two numbers for 64 elements.
+//! side, one in each lane of a register; only the middle is a chain, with two numbers for 64 elements. Where
+//! there are too few for that, or registers too narrow, both chains of one stretch are done side by side, which
+//! takes as long as one of them. (Beside each chain that of the next stretch by itself, so that the middle is
+//! not waited for: products of f64 without AVX2 took 8 % less, all else the same or more.)
 //! Nothing is exchanged between what is before an element and what is behind it: a large element late
 //! in a line costs no earlier result its accuracy, which a split by the largest element of a block
 //! (S. M. Rump, T. Ogita and S. Oishi, "Accurate floating-point summation", 2008) would.
@@ -77,6 +80,7 @@
 //! cut off where the pair would stand for another result.
 
 mod chain;
+mod lanes;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -92,11 +96,13 @@ use crate::op::{Combine, Op, Prod, Sum};
 use crate::pair::{ProductError, Split};
 use crate::simd::Isa;
 use chain::{
-    Chains, ComplexFactors, Numbers, Parts, ProductOfDoubles, ProductWithErrors, RealFactors,
-    SumOfDoubles, SumWithErrors,
+    Chains, ComplexFactors, ProductOfDoubles, ProductWithErrors, RealFactors, Steps, SumOfDoubles,
+    SumWithErrors,
 };
-use line::Scan;
+use lanes::{Beside, Complexes, Parts, Reals};
+use line::{Line, Scan};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// Elements of a stretch. Changing it changes results.
 const STRETCH: usize = 64;
@@ -107,13 +113,15 @@ pub trait Parted<const P: usize>: Elem {
     fn to_parts(self) -> [f64; P];
     /// The number that rounds the parts.
     fn of_parts(parts: [f64; P]) -> Self;
-    /// Whether a result with this part is certainly finite, in the floats that accumulators stand for.
-    fn within(part: f64) -> bool;
+    /// Parts below this are finite in the floats that accumulators stand for; others are not, or left to the
+    /// scalar accumulator.
+    const BOUND: f64;
 }
 
 macro_rules! parted {
-    ($($f:ty),*) => { $(
+    ($($f:ty, $bound:expr;)*) => { $(
         impl Parted<1> for $f {
+            const BOUND: f64 = $bound;
             #[inline(always)]
             fn to_parts(self) -> [f64; 1] {
                 [self as f64]
@@ -122,13 +130,10 @@ macro_rules! parted {
             fn of_parts([x]: [f64; 1]) -> $f {
                 x as $f
             }
-            #[inline(always)]
-            fn within(part: f64) -> bool {
-                (part as $f).is_finite()
-            }
         }
 
         impl Parted<2> for Complex<$f> {
+            const BOUND: f64 = $bound;
             #[inline(always)]
             fn to_parts(self) -> [f64; 2] {
                 [self.re as f64, self.im as f64]
@@ -137,14 +142,14 @@ macro_rules! parted {
             fn of_parts([re, im]: [f64; 2]) -> Self {
                 Complex { re: re as $f, im: im as $f }
             }
-            #[inline(always)]
-            fn within(part: f64) -> bool {
-                <$f as Parted<1>>::within(part)
-            }
         }
     )* };
 }
-parted!(f32, f64);
+parted! {
+    // Half a place above the greatest float, from where on numbers are rounded to an infinity.
+    f32, f64::from_bits(0x47ef_ffff_f000_0000);
+    f64, f64::INFINITY;
+}
 
 /// Makes an infinity of all that is not below 2^127: whether a float overflows beyond that is left to the
 /// scalar accumulator.
@@ -153,6 +158,7 @@ const LOUD: f64 = f64::from_bits((1023 + 897) << 52);
 macro_rules! parted_narrow {
     ($($t:ty),*) => { $(
         impl Parted<1> for $t {
+            const BOUND: f64 = f64::from_bits((1023 + 127) << 52);
             #[inline(always)]
             fn to_parts(self) -> [f64; 1] {
                 [self.to_f32() as f64]
@@ -161,10 +167,6 @@ macro_rules! parted_narrow {
             fn of_parts([x]: [f64; 1]) -> $t {
                 <$t>::cast_from(x)
             }
-            #[inline(always)]
-            fn within(part: f64) -> bool {
-                (part * LOUD).is_finite()
-            }
         }
     )* };
 }
@@ -172,26 +174,29 @@ parted_narrow!(F16, Bf16);
 
 /// A type with compensated `O` by stretches.
 pub trait ByStretches<O, const P: usize>: Parted<P> + Compensate<O, Acc: Append<O, P>> {
-    /// How its stretches are gone through.
+    /// How its stretches are gone through,
     type Chains: Chains;
+    /// and in which lanes on every processor.
+    type Anywhere: Beside<P>;
 }
 
 macro_rules! by_stretches {
-    ($($o:ty, $p:literal, $chains:ty: $($t:ty),*;)*) => { $($(
+    ($($o:ty, $p:literal, $lanes:ty, $chains:ty: $($t:ty),*;)*) => { $($(
         impl ByStretches<$o, $p> for $t {
             type Chains = $chains;
+            type Anywhere = $lanes;
         }
     )*)* };
 }
 by_stretches! {
-    Sum, 1, SumWithErrors: f64;
-    Sum, 2, SumWithErrors: Complex<f64>;
-    Sum, 1, SumOfDoubles: f32, F16, Bf16;
-    Sum, 2, SumOfDoubles: Complex<f32>;
-    Prod, 1, ProductWithErrors<RealFactors>: f64;
-    Prod, 2, ProductWithErrors<ComplexFactors>: Complex<f64>;
-    Prod, 1, ProductOfDoubles<RealFactors>: f32, F16, Bf16;
-    Prod, 2, ProductOfDoubles<ComplexFactors>: Complex<f32>;
+    Sum, 1, Reals, SumWithErrors: f64;
+    Sum, 2, Complexes, SumWithErrors: Complex<f64>;
+    Sum, 1, Reals, SumOfDoubles: f32, F16, Bf16;
+    Sum, 2, Complexes, SumOfDoubles: Complex<f32>;
+    Prod, 1, Reals, ProductWithErrors<RealFactors>: f64;
+    Prod, 2, Complexes, ProductWithErrors<ComplexFactors>: Complex<f64>;
+    Prod, 1, Reals, ProductOfDoubles<RealFactors>: f32, F16, Bf16;
+    Prod, 2, Complexes, ProductOfDoubles<ComplexFactors>: Complex<f32>;
 }
 
 /// An accumulator: the scalar one, and what was shown last, before it was rounded to the type.
@@ -223,11 +228,11 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
         State { acc, last }
     }
 
-    /// The parts of [`Chains::NEUTRAL`].
+    /// The parts of [`Steps::NEUTRAL`].
     #[inline(always)]
     fn neutral() -> [f64; P] {
         let mut parts = [0.0; P];
-        parts.copy_from_slice(&T::Chains::NEUTRAL[..P]);
+        parts.copy_from_slice(&<T::Chains as Chains>::Steps::NEUTRAL[..P]);
         parts
     }
 
@@ -270,114 +275,137 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Accumulate for Stretch
     }
 }
 
-/// A [`Stretch`], for any function that it is compiled into.
+/// A [`line::Stretch`], for any function that it is compiled into: both chains beside each other, and the state's
+/// products by `E`.
 #[inline(always)]
-unsafe fn stretch<O: Combine<T>, T: ByStretches<O, P>, const P: usize, E: ProductError>(
-    x: *const u8,
-    results: *mut u8,
-    n: usize,
-    state: *mut u8,
-    started: bool,
-) {
-    // SAFETY: this function's; a state that has not started is written before it is read.
-    let (x, results, state) = unsafe {
-        let state = state.cast::<StateOf<O, T, P>>();
-        if !started {
+unsafe fn stretch<O, T, const P: usize, L, E>(line: &Line)
+where
+    O: Combine<T>,
+    T: ByStretches<O, P>,
+    L: Beside<P>,
+    E: ProductError,
+{
+    let mut copy = MaybeUninit::<[T; STRETCH]>::uninit();
+    // SAFETY: this function's; a state that has not started is written before it is read, and elements are
+    // copied before their places are written.
+    unsafe {
+        let state = line.state.cast::<StateOf<O, T, P>>();
+        if !line.started {
             state.write(Stretched::<O, T, P>::nothing());
         }
-        let x = std::slice::from_raw_parts(x.cast::<T>(), n);
-        let results = std::slice::from_raw_parts_mut(results.cast::<T>(), n);
-        (x, results, &mut *state)
-    };
-    match plain_stretch::<O, T, P, E>(x, results, state, started) {
-        Some(after) => *state = after,
-        None => one_by_one::<O, T, P>(x, results, state, started),
+        let state = &mut *state;
+        // An exception takes the elements once more.
+        let apart = if line.x == line.out.cast_const() {
+            &line.copied(copy.as_mut_ptr().cast(), size_of::<T>())
+        } else {
+            line
+        };
+        if line.exclusive {
+            let before = match line.started {
+                true => Stretched::<O, T, P>::value(*state),
+                false => O::IDENTITY,
+            };
+            line.place(0, before);
+        }
+        match plain_stretch::<O, T, P, L, E>(apart, state) {
+            Some(after) => *state = after,
+            None => one_by_one::<O, T, P>(apart, state),
+        }
     }
 }
 
-/// A [`Stretch`] for every processor.
-unsafe fn stretch_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
-    x: *const u8,
-    results: *mut u8,
-    n: usize,
-    state: *mut u8,
-    started: bool,
-) {
+/// A [`line::Stretch`] for every processor.
+unsafe fn stretch_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(line: &Line) {
     // SAFETY: this function's.
-    unsafe { stretch::<O, T, P, Split>(x, results, n, state, started) }
+    unsafe { stretch::<O, T, P, T::Anywhere, Split>(line) }
 }
 
 /// The same where all is ordinary and no zero's sign is at stake; `None` elsewhere, with anything in
-/// `results`.
+/// the results' places.
+///
+/// # Safety
+/// As [`line::Stretch`]; the results lie elsewhere than the elements.
 #[inline(always)]
-fn plain_stretch<O: Combine<T>, T: ByStretches<O, P>, const P: usize, E: ProductError>(
-    x: &[T],
-    results: &mut [T],
+unsafe fn plain_stretch<O, T, const P: usize, L, E>(
+    line: &Line,
     state: &StateOf<O, T, P>,
-    started: bool,
-) -> Option<StateOf<O, T, P>> {
+) -> Option<StateOf<O, T, P>>
+where
+    O: Combine<T>,
+    T: ByStretches<O, P>,
+    L: Beside<P>,
+    E: ProductError,
+{
+    type Steps<O, T, const P: usize> = <<T as ByStretches<O, P>>::Chains as Chains>::Steps;
     let seed = state.acc.seed();
-    let first = x.first()?.to_parts();
-    if T::Chains::stuck(&seed[0]) || T::Chains::hides(&state.last, started, &first) {
-        return None;
-    }
-    let mut last = state.last;
-    let mut within = true;
-    let mut chain = <T::Chains as Chains>::Chain::all(Parts::<E, P>::new([0.0; P]));
-    for (number, seed) in chain.as_mut().iter_mut().zip(seed) {
-        *number = Parts::new(seed);
-    }
-    let mut numbers: Own<P> = [[0.0; P]; 4];
-    // SAFETY: doubles need no instruction set.
+    // SAFETY: this function's; the instruction set is there.
     unsafe {
-        let mut own = T::Chains::own::<Parts<E, P>>();
-        for (&x, shown) in x.iter().zip(results) {
-            let x = Parts::new(x.to_parts());
-            own = T::Chains::push_own(own, x);
-            chain = T::Chains::push(chain, x);
-            last = T::Chains::result(chain).0;
-            for part in last {
-                within &= !T::Chains::WATCHED || T::within(part);
+        let first = line.element::<T>(0).to_parts();
+        let hides = Steps::<O, T, P>::hides(&state.last, line.started, &first);
+        if Steps::<O, T, P>::stuck(&seed[0]) || hides {
+            return None;
+        }
+        // What goes on from the numbers before is the first one of each pair.
+        let mut chains = T::Chains::own::<L>();
+        for (number, seed) in chains.as_mut().iter_mut().zip(seed).take(2) {
+            *number = L::both(seed, number.apart()[1]);
+        }
+        let power = L::both(seed[2], seed[2]);
+        let mut last = chains.as_ref()[0];
+        let mut greatest = L::of(0.0, 0.0);
+        for i in 0..line.n {
+            let x = line.element::<T>(i).to_parts();
+            chains = T::Chains::push_own(chains, L::both(x, x));
+            last = T::Chains::result(T::Chains::chain(chains, power));
+            if T::Chains::WATCHED {
+                greatest = last.magnitude().larger(greatest);
             }
-            *shown = T::of_parts(last);
+            line.show(i, T::of_parts(last.apart()[0]));
         }
-        for (number, own) in numbers.iter_mut().zip(own.as_ref()) {
-            *number = own.0;
+        let last = last.apart()[0];
+        if T::Chains::WATCHED {
+            // A NaN is not greater than anything, but stays to the end.
+            for part in last.into_iter().chain(greatest.apart()[0]) {
+                let within = part.abs() < T::BOUND;
+                if !within {
+                    return None;
+                }
+            }
         }
+        let mut own: Own<P> = [[0.0; P]; 4];
+        for (number, chains) in own.iter_mut().zip(chains.as_ref()) {
+            *number = chains.apart()[1];
+        }
+        let acc = state.acc.append::<E>(&own)?;
+        Some(State { acc, last })
     }
-    if !within {
-        return None;
-    }
-    let acc = state.acc.append::<E>(&numbers)?;
-    Some(State { acc, last })
 }
 
 /// The same by the scalar accumulator, one element after the other.
+///
+/// # Safety
+/// As [`plain_stretch`].
 #[inline(never)]
-fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
-    x: &[T],
-    results: &mut [T],
+unsafe fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    line: &Line,
     state: &mut StateOf<O, T, P>,
-    started: bool,
 ) {
     let mut value = Parts::<Split, P>::new(state.acc.seed()[0]);
-    if T::Chains::stuck(&value.0) {
-        for (&x, result) in x.iter().zip(results) {
-            // SAFETY: doubles need no instruction set.
-            value = unsafe { T::Chains::step(value, Parts::new(x.to_parts())) };
-            *result = T::of_parts(value.0);
+    let stuck = <T::Chains as Chains>::Steps::stuck(&value.0);
+    for i in 0..line.n {
+        // SAFETY: this function's; doubles need no instruction set.
+        unsafe {
+            let x = line.element::<T>(i);
+            *state = if stuck {
+                value = <T::Chains as Chains>::Steps::step(value, Parts::new(x.to_parts()));
+                Stretched::<O, T, P>::first(T::of_parts(value.0))
+            } else if line.started || i > 0 {
+                Stretched::<O, T, P>::step(*state, x)
+            } else {
+                Stretched::<O, T, P>::first(x)
+            };
+            line.show(i, Stretched::<O, T, P>::value(*state));
         }
-        *state = Stretched::<O, T, P>::first(T::of_parts(value.0));
-        return;
-    }
-    let mut started = started;
-    for (&x, result) in x.iter().zip(results) {
-        *state = match started {
-            true => Stretched::<O, T, P>::step(*state, x),
-            false => Stretched::<O, T, P>::first(x),
-        };
-        started = true;
-        *result = Stretched::<O, T, P>::value(*state);
     }
 }
 

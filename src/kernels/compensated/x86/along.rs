@@ -7,10 +7,6 @@ use crate::kernels::Block;
 use arrayvec::ArrayVec;
 use std::mem::MaybeUninit;
 
-/// Elements at the end of a line up to which they are done stretch by stretch; more are copied to a
-/// pair of squares of their own. An estimate from the times of both ways; not swept.
-const ALONE: usize = 96;
-
 /// Bytes of an element at most.
 const LARGEST: usize = 16;
 
@@ -26,6 +22,9 @@ struct Pair(MaybeUninit<[u8; STRETCH * 64]>);
 pub struct Squares {
     /// Stretches of a pair.
     pub rows: usize,
+    /// Elements at the end of a line up to which they are done stretch by stretch; more are copied to a pair of
+    /// squares of their own.
+    pub alone: usize,
     /// Writes what changes nothing at the end of a stretch: on a line that is no whole one it stands for what
     /// it lacks. None if zeros may change their signs by it; then such a stretch is done by itself.
     pub neutral: Option<unsafe fn(*mut u8)>,
@@ -62,7 +61,12 @@ impl Squares {
                         started: block.started || at > 0,
                         exclusive: block.exclusive,
                     };
-                    self.piece(&line, block.stream);
+                    // Short lines need not make room for pairs of squares.
+                    if line.n <= self.alone {
+                        self.rest.line(&line);
+                    } else {
+                        self.piece(&line, block.stream);
+                    }
                 }
             }
         }
@@ -72,11 +76,12 @@ impl Squares {
     ///
     /// # Safety
     /// As [`Scan::line`]; the elements follow each other.
+    #[inline(never)]
     unsafe fn piece(&self, line: &Line, ahead: bool) {
         let (size, pair) = (self.rest.size, self.rows * STRETCH);
         let done = line.n - line.n % pair;
         let more = match line.n - done {
-            few if few <= ALONE => 0,
+            few if few <= self.alone => 0,
             more if self.neutral.is_none() => more - more % STRETCH,
             more => more,
         };

@@ -1,8 +1,8 @@
 //! Columns of elements, one of each stretch, and the doubles that chains are made of.
 
-use super::super::chain::Lanes;
+use super::super::lanes::{Beside, Lanes, Two};
 use super::super::{LOUD, Parted, STRETCH};
-use super::registers::{Two, Watch};
+use super::registers::{Eight, Fusing, One, Watch};
 use crate::elem::{Bf16, Complex, F16};
 use crate::simd::avx2;
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square};
@@ -16,6 +16,8 @@ use std::arch::x86_64::*;
 pub trait Columns<const P: usize, const N: usize, const K: usize>: Parted<P> {
     /// A column as it is in memory.
     type Column: Copy;
+    /// Lanes for a stretch by itself.
+    type Beside: Beside<P>;
     /// Elements in half a column.
     const ROWS: usize = 4 * K / P;
     /// A block of columns, one row in each stretch from here on.
@@ -27,30 +29,30 @@ pub trait Columns<const P: usize, const N: usize, const K: usize>: Parted<P> {
     /// The inverse of [`read`](Self::read).
     unsafe fn write(out: *mut u8, column: Self::Column);
     /// A column in doubles.
-    unsafe fn widen(column: Self::Column) -> [Two; K];
+    unsafe fn widen(column: Self::Column) -> [Eight; K];
     /// The column that rounds doubles.
-    unsafe fn narrow(doubles: [Two; K]) -> Self::Column;
-    /// Makes `watch` a NaN if some results are not [`within`](Parted::within).
-    unsafe fn watch(watch: &mut Watch, results: [Two; K], column: Self::Column);
+    unsafe fn narrow(doubles: [Eight; K]) -> Self::Column;
+    /// Makes `watch` a NaN if some results are not below the type's [`BOUND`](Parted::BOUND).
+    unsafe fn watch(watch: &mut Watch, results: [Eight; K], column: Self::Column);
 }
 
 /// Doubles as they are.
 #[inline(always)]
-unsafe fn doubles_of(left: __m256i, right: __m256i) -> [Two; 1] {
+unsafe fn doubles_of(left: __m256i, right: __m256i) -> [Eight; 1] {
     // SAFETY: the caller's: the instruction set is there.
     unsafe { [Two(_mm256_castsi256_pd(left), _mm256_castsi256_pd(right))] }
 }
 
 /// The inverse of [`doubles_of`].
 #[inline(always)]
-unsafe fn of_doubles([Two(left, right)]: [Two; 1]) -> [__m256i; 2] {
+unsafe fn of_doubles([Two(left, right)]: [Eight; 1]) -> [__m256i; 2] {
     // SAFETY: the caller's: the instruction set is there.
     unsafe { [_mm256_castpd_si256(left), _mm256_castpd_si256(right)] }
 }
 
 /// Doubles of floats, of which the lower half comes first on both sides.
 #[inline(always)]
-unsafe fn doubles_of_floats(left: __m256i, right: __m256i) -> [Two; 2] {
+unsafe fn doubles_of_floats(left: __m256i, right: __m256i) -> [Eight; 2] {
     // SAFETY: the caller's: the instruction set is there.
     unsafe {
         let (left, right) = (_mm256_castsi256_ps(left), _mm256_castsi256_ps(right));
@@ -69,7 +71,7 @@ unsafe fn doubles_of_floats(left: __m256i, right: __m256i) -> [Two; 2] {
 
 /// The inverse of [`doubles_of_floats`], rounded.
 #[inline(always)]
-unsafe fn floats_of_doubles([low, high]: [Two; 2]) -> [__m256i; 2] {
+unsafe fn floats_of_doubles([low, high]: [Eight; 2]) -> [__m256i; 2] {
     // SAFETY: the caller's: the instruction set is there.
     unsafe {
         let left = _mm256_set_m128(_mm256_cvtpd_ps(high.0), _mm256_cvtpd_ps(low.0));
@@ -80,11 +82,12 @@ unsafe fn floats_of_doubles([low, high]: [Two; 2]) -> [__m256i; 2] {
 
 /// Elements of 4 bytes and more: the halves of a column are 32 bytes each, those of squares side by side.
 macro_rules! columns_of_squares {
-    ($($t:ty, $parts:literal, $n:literal, $k:literal, $square:ty,
+    ($($t:ty, $parts:literal, $n:literal, $k:literal, $square:ty, $beside:ty,
         $widen:ident, $narrow:ident,
         |$watch:ident, $results:ident, $column:ident| $watched:expr;)*) => { $(
         impl Columns<$parts, $n, $k> for $t {
             type Column = [__m256i; 2];
+            type Beside = $beside;
             #[inline(always)]
             unsafe fn load(x: *const Self) -> [[__m256i; 2]; $n] {
                 let pitch = (STRETCH * size_of::<Self>()) as isize;
@@ -128,17 +131,17 @@ macro_rules! columns_of_squares {
                 }
             }
             #[inline(always)]
-            unsafe fn widen([left, right]: [__m256i; 2]) -> [Two; $k] {
+            unsafe fn widen([left, right]: [__m256i; 2]) -> [Eight; $k] {
                 // SAFETY: this function's.
                 unsafe { $widen(left, right) }
             }
             #[inline(always)]
-            unsafe fn narrow(doubles: [Two; $k]) -> [__m256i; 2] {
+            unsafe fn narrow(doubles: [Eight; $k]) -> [__m256i; 2] {
                 // SAFETY: this function's.
                 unsafe { $narrow(doubles) }
             }
             #[inline(always)]
-            unsafe fn watch($watch: &mut Watch, $results: [Two; $k], $column: [__m256i; 2]) {
+            unsafe fn watch($watch: &mut Watch, $results: [Eight; $k], $column: [__m256i; 2]) {
                 // SAFETY: this function's.
                 unsafe { $watched }
             }
@@ -146,13 +149,13 @@ macro_rules! columns_of_squares {
     )* };
 }
 columns_of_squares! {
-    f64, 1, 4, 1, Bytes8, doubles_of, of_doubles,
+    f64, 1, 4, 1, Bytes8, One<Fusing>, doubles_of, of_doubles,
         |watch, results, _column| watch.doubles(results);
-    Complex<f64>, 2, 2, 1, Bytes16, doubles_of, of_doubles,
+    Complex<f64>, 2, 2, 1, Bytes16, __m256d, doubles_of, of_doubles,
         |watch, results, _column| watch.doubles(results);
-    f32, 1, 8, 2, Bytes4, doubles_of_floats, floats_of_doubles,
+    f32, 1, 8, 2, Bytes4, One<Fusing>, doubles_of_floats, floats_of_doubles,
         |watch, _results, column| watch.floats(column);
-    Complex<f32>, 2, 4, 2, Bytes8, doubles_of_floats, floats_of_doubles,
+    Complex<f32>, 2, 4, 2, Bytes8, __m256d, doubles_of_floats, floats_of_doubles,
         |watch, _results, column| watch.floats(column);
 }
 
@@ -176,6 +179,7 @@ macro_rules! columns_of_one_square {
     ($($t:ty, |$half:ident| $widen:expr, |$floats:ident| $narrow:expr;)*) => { $(
         impl Columns<1, 8, 2> for $t {
             type Column = __m256i;
+            type Beside = One<Fusing>;
             #[inline(always)]
             unsafe fn load(x: *const Self) -> [__m256i; 8] {
                 // SAFETY: this function's.
@@ -197,7 +201,7 @@ macro_rules! columns_of_one_square {
                 unsafe { avx2::store::<false>(out, column) }
             }
             #[inline(always)]
-            unsafe fn widen(column: __m256i) -> [Two; 2] {
+            unsafe fn widen(column: __m256i) -> [Eight; 2] {
                 // SAFETY: this function's.
                 unsafe {
                     let $half = _mm256_castsi256_si128(column);
@@ -207,7 +211,7 @@ macro_rules! columns_of_one_square {
                 }
             }
             #[inline(always)]
-            unsafe fn narrow(mut doubles: [Two; 2]) -> __m256i {
+            unsafe fn narrow(mut doubles: [Eight; 2]) -> __m256i {
                 // SAFETY: this function's.
                 unsafe {
                     for both in &mut doubles {
@@ -220,11 +224,11 @@ macro_rules! columns_of_one_square {
                 }
             }
             #[inline(always)]
-            unsafe fn watch(watch: &mut Watch, mut results: [Two; 2], _column: __m256i) {
+            unsafe fn watch(watch: &mut Watch, mut results: [Eight; 2], _column: __m256i) {
                 // SAFETY: this function's.
                 unsafe {
                     for result in &mut results {
-                        *result = result.mul(Two::of(LOUD, LOUD));
+                        *result = result.mul(Eight::of(LOUD, LOUD));
                     }
                     watch.doubles(results);
                 }
