@@ -405,7 +405,9 @@ impl Panel {
             // SAFETY: a register of each row.
             unsafe {
                 let mut acc = avx2::load(self.acc.add(at));
-                self.ahead.fetch(self.x.wrapping_add(at), self.x_pitch, R);
+                if R == TOGETHER {
+                    self.ahead.fetch(self.x.wrapping_add(at), self.x_pitch, R);
+                }
                 for row in rows {
                     let before = acc;
                     acc = A::step_lanes(before, avx2::load(row.x.add(at)));
