@@ -6,6 +6,10 @@ use std::marker::PhantomData;
 /// Some registers.
 pub trait Numbers<L>: Copy + AsRef<[L]> + AsMut<[L]> {
     /// All alike.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only x86-64 has registers for several stretches")
+    )]
     fn all(x: L) -> Self;
 }
 

@@ -151,10 +151,6 @@ parted! {
     f64, f64::INFINITY;
 }
 
-/// Makes an infinity of all that is not below 2^127: whether a float overflows beyond that is left to the
-/// scalar accumulator.
-const LOUD: f64 = f64::from_bits((1023 + 897) << 52);
-
 macro_rules! parted_narrow {
     ($($t:ty),*) => { $(
         impl Parted<1> for $t {

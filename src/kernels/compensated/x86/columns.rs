@@ -1,12 +1,16 @@
 //! Columns of elements, one of each stretch, and the doubles that chains are made of.
 
 use super::super::lanes::{Beside, Lanes, Two};
-use super::super::{LOUD, Parted, STRETCH};
+use super::super::{Parted, STRETCH};
 use super::registers::{Eight, Fusing, One, Watch};
 use crate::elem::{Bf16, Complex, F16};
 use crate::simd::avx2;
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square};
 use std::arch::x86_64::*;
+
+/// Makes an infinity of all that is not below 2^127: whether a float overflows beyond that is left to the
+/// scalar accumulator.
+const LOUD: f64 = f64::from_bits((1023 + 897) << 52);
 
 /// A type whose elements come in columns of 16 elements or less, `N` to a block. A column has a left half and
 /// a right half, each of `K` registers of doubles.
