@@ -21,7 +21,7 @@
 //! Tried: four groups (16 rows), up to 5 times slower, for the rows meet in the sets of the first-level
 //! cache; scalar chains side by side without transposes, 1.5 to 2 times slower in cache.
 
-use super::columns::{Ahead, late, shown};
+use super::columns::{Ahead, late, may_stream, shown};
 use super::{Block, Run};
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
@@ -211,7 +211,9 @@ impl Rows {
                 // SAFETY: the caller's: a block of the rows.
                 unsafe {
                     let x = rows.x.wrapping_add(lowest * size);
-                    self.ahead.fetch(x, self.x_pitch, S::ROWS);
+                    let out = rows.out.wrapping_add(lowest * size);
+                    self.ahead
+                        .fetch::<STREAM>((x, self.x_pitch), (out, self.out_pitch), S::ROWS);
                     let mut c = S::load(x, self.x_pitch);
                     for k in 0..N {
                         let c = &mut c[if BACKWARD { N - 1 - k } else { k }];
@@ -223,7 +225,7 @@ impl Rows {
                         };
                         *before = *acc;
                     }
-                    S::store::<STREAM>(rows.out.wrapping_add(lowest * size), self.out_pitch, c);
+                    S::store::<STREAM>(out, self.out_pitch, c);
                 }
             }
             column += N;
@@ -462,31 +464,29 @@ unsafe fn grouped<
     let size = size_of::<A::T>();
     // From the first element of a row to the lowest.
     let before = if BACKWARD { (block.len - 1) * size } else { 0 };
+    let bytes = block.len * size;
+    let out = block.out.wrapping_sub(before);
+    let stream = stream && N * size == WIDTH && may_stream(out, block.out_pitch, size, bytes);
+    let head = if stream {
+        out.addr().wrapping_neg() % WIDTH / size
+    } else {
+        0
+    };
+    let alone = stream || block.x_pitch % ALIAS == 0 || block.out_pitch % ALIAS == 0;
     let (few, many) = (H * S::ROWS, G * S::ROWS);
     let mut rows = Rows {
         x: block.x.wrapping_sub(before),
         x_pitch: block.x_pitch,
-        out: block.out.wrapping_sub(before),
+        out,
         out_pitch: block.out_pitch,
         len: block.len,
         acc: block.acc,
         started: block.started,
         exclusive: block.exclusive,
-        ahead: Ahead::of(block, few, block.len * size),
+        ahead: Ahead::of(block, if alone { few } else { many }, bytes),
         // SAFETY: the instruction set is there.
         late: unsafe { late(block.exclusive) },
     };
-    let misaligned = rows.out.addr() % WIDTH;
-    let stream = stream
-        && N * size == WIDTH
-        && rows.out_pitch % WIDTH as isize == 0
-        && misaligned.is_multiple_of(size);
-    let head = if stream {
-        (WIDTH - misaligned) % WIDTH / size
-    } else {
-        0
-    };
-    let alone = stream || rows.x_pitch % ALIAS == 0 || rows.out_pitch % ALIAS == 0;
     let mut left = block.rows;
     // SAFETY: groups are taken from the block's rows; streaming rows are aligned behind the head.
     unsafe {
