@@ -340,7 +340,7 @@ pub unsafe fn store<const STREAM: bool>(p: *mut u8, x: __m256i) {
     }
 }
 
-/// The first `n < 16` bytes of a register from memory, the rest zero. `UNIT` divides `n`.
+/// The first `n < 16` bytes of a register from memory, the rest zero. `UNIT`, which is even, divides `n`.
 #[inline(always)]
 unsafe fn load_below_16<const UNIT: usize>(p: *const u8, n: usize) -> __m128i {
     // SAFETY: the parts that are read add up to n bytes.
@@ -348,14 +348,9 @@ unsafe fn load_below_16<const UNIT: usize>(p: *const u8, n: usize) -> __m128i {
         // From the last part to the first, each moving up those before it.
         let mut at = p.add(n);
         let mut x = _mm_setzero_si128();
-        if UNIT <= 1 && n & 1 != 0 {
-            at = at.sub(1);
-            x = _mm_cvtsi32_si128(at.read() as i32);
-        }
         if UNIT <= 2 && n & 2 != 0 {
             at = at.sub(2);
-            let part = at.cast::<u16>().read_unaligned() as i32;
-            x = _mm_or_si128(_mm_slli_si128::<2>(x), _mm_cvtsi32_si128(part));
+            x = _mm_cvtsi32_si128(at.cast::<u16>().read_unaligned() as i32);
         }
         if UNIT <= 4 && n & 4 != 0 {
             at = at.sub(4);
@@ -369,7 +364,7 @@ unsafe fn load_below_16<const UNIT: usize>(p: *const u8, n: usize) -> __m128i {
     }
 }
 
-/// The first `n < 32` bytes of a register from memory, the rest zero. `UNIT` divides `n`.
+/// The first `n < 32` bytes of a register from memory, the rest zero. `UNIT`, which is even, divides `n`.
 ///
 /// # Safety
 /// As [`Lanewise::step_lanes`]; `n` bytes are readable.
@@ -386,7 +381,7 @@ pub unsafe fn load_part<const UNIT: usize>(p: *const u8, n: usize) -> __m256i {
     }
 }
 
-/// The first `n < 32` bytes of a register to memory. `UNIT` divides `n`.
+/// The first `n < 32` bytes of a register to memory. `UNIT`, which is even, divides `n`.
 ///
 /// # Safety
 /// As [`Lanewise::step_lanes`]; `n` bytes are writable.
@@ -414,11 +409,6 @@ pub unsafe fn store_part<const UNIT: usize>(p: *mut u8, x: __m256i, n: usize) {
         if UNIT <= 2 && n & 2 != 0 {
             at.cast::<u16>()
                 .write_unaligned(_mm_cvtsi128_si32(rest) as u16);
-            at = at.add(2);
-            rest = _mm_srli_si128::<2>(rest);
-        }
-        if UNIT <= 1 && n & 1 != 0 {
-            at.write(_mm_cvtsi128_si32(rest) as u8);
         }
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! Nothing is read or written outside the rows. Where they are no whole number of registers, the last one
 //! overlaps the one before, and the lanes that both have are computed twice, to the same bits: parts of
-//! registers are several times slower (rows of 10 f64: 1.1 ns an element, and 0.3 this way). All reads of a
+//! registers are several times slower (rows of 10 f64: 1.1 ns an element, and 0.2 this way). All reads of a
 //! place come before its writes, so `x` may be `out`.
 
 use super::{Block, Panels};

@@ -14,7 +14,7 @@
 //! A block is 16 or 32 bytes wide; the shuffles for it (see [`Square`]) are shared by all its
 //! elements. Two groups side by side hide the latency of the operation. All of a block is read before
 //! any of it is written, so `x` may be `out`, also in an exclusive scan. What is left over at the
-//! ends of rows moves in parts of registers, so that lines of a few elements take the same way; rows
+//! ends of rows moves in parts of registers, but rows of a few elements go one by one ([`SHORT`]); rows
 //! that do not fill a group go to the kernel for single lines. Rows that run backward are taken from
 //! their highest block down, and its columns from the last to the first.
 //!
@@ -33,8 +33,8 @@ use std::arch::x86_64::__m256i;
 const ALIAS: isize = 4096;
 
 /// Rows of fewer elements that are not whole registers are scanned one by one: parts of registers cost more
-/// than what the registers gain (rows of 3 f64: 1.10 ns an element by registers, 0.48 this way; of 15: 0.46 and
-/// 0.39).
+/// than what the registers gain (rows of 3 f64: 1.10 ns an element by registers, 0.65 this way; of 15: 0.46 and
+/// 0.39). That is for elements of 4 and 8 bytes: for the others it was not worth the code.
 const SHORT: usize = 16;
 
 /// Rows and their accumulators.
@@ -449,8 +449,7 @@ unsafe fn grouped<
     rest: Run,
     stream: bool,
 ) {
-    let scalar =
-        const { !BACKWARD && (N == 8 && size_of::<A::T>() == 4 || size_of::<A::T>() == 8) };
+    let scalar = !BACKWARD && matches!(size_of::<A::T>(), 4 | 8);
     if scalar && block.len < SHORT && !block.len.is_multiple_of(N) {
         // SAFETY: this function's.
         return unsafe {
