@@ -316,7 +316,7 @@ pub unsafe fn run_unit(
                         &mut cursor,
                         scratch,
                         acc,
-                        started,
+                        (started, plan.carry_out.is_some() || start + len < n),
                     );
                     start += len;
                     progress.done((len * place.lines) as u64)?;
@@ -360,6 +360,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         rows: plan.axis.extent,
         acc,
         started,
+        keep: plan.carry_out.is_some(),
         exclusive: plan.exclusive,
         backward: false,
         stream: plan.stream,

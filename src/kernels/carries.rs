@@ -87,6 +87,7 @@ impl Carries {
                     rows: 1,
                     acc,
                     started: true,
+                    keep: true,
                     exclusive: false,
                     backward: false,
                     stream: false,

@@ -70,10 +70,12 @@ pub struct Block {
     pub len: usize,
     /// Number of rows.
     pub rows: usize,
-    /// One accumulator a line, aligned: read if `started`, always written.
+    /// One accumulator a line, aligned: read if `started`, and written.
     pub acc: *mut u8,
     /// Whether the accumulators hold something.
     pub started: bool,
+    /// Whether the accumulators are wanted afterwards: else a kernel may leave them as they are, or spoil them.
+    pub keep: bool,
     /// Whether each place shows what stands before its element.
     pub exclusive: bool,
     /// Whether the elements of a row follow each other from higher to lower addresses, in `x` and in
@@ -91,7 +93,7 @@ pub struct Block {
 ///
 /// # Safety
 /// The block's rows are addressable, those of `out` for writing, there is at least one row of at
-/// least one element, and `acc` holds an accumulator a line.
+/// least one element, and `acc` has room for an accumulator a line, and holds it if `started`.
 pub type Run = unsafe fn(&Block);
 
 /// Everything that depends on operation, computing type, mode and overflow, but for the [`Carries`].

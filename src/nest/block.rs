@@ -170,7 +170,7 @@ impl Extent {
 ///
 /// # Safety
 /// As [`run_unit`]; `range` ends at most at the axis' extent, and where there are tiles, the block fits
-/// one; `acc` holds the accumulators of the group.
+/// one; `acc` holds the accumulators of the group if `started`, and afterwards if `keep`.
 pub unsafe fn run_block(
     plan: &Plan,
     place: &Place,
@@ -178,7 +178,7 @@ pub unsafe fn run_block(
     cursor: &mut Cursor,
     scratch: &mut Scratch,
     acc: *mut u8,
-    started: bool,
+    (started, keep): (bool, bool),
 ) {
     let (lines, len) = (place.lines, range.len());
     let [x_size, size, out_size] = plan.dtypes.map(|dtype| dtype.size());
@@ -224,6 +224,7 @@ pub unsafe fn run_block(
             rows: 1,
             acc,
             started,
+            keep,
             exclusive: plan.exclusive,
             backward: false,
             stream: false,
@@ -316,6 +317,7 @@ pub unsafe fn run_block(
             rows: extent.rows,
             acc,
             started,
+            keep,
             exclusive: plan.exclusive,
             backward: plan.backward,
             stream: plan.stream && plan.direct_out,

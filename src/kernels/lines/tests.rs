@@ -137,6 +137,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             rows: case.rows,
             acc: acc.0.as_mut_ptr(),
             started: case.started,
+            keep: true,
             exclusive: case.exclusive,
             backward: case.backward && tuned,
             stream: false,

@@ -163,6 +163,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 rows: 1,
                 acc: slot.cast(),
                 started,
+                keep: true,
                 exclusive: way.exclusive,
                 backward: way.backward,
                 stream: x.len() > 1 << 20,

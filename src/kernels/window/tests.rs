@@ -267,6 +267,7 @@ fn run<X: Copy, T: Copy>(
                 rows: 1,
                 acc: acc.as_mut_ptr().cast(),
                 started,
+                keep: true,
                 exclusive: call.exclusive,
                 backward: call.backward,
                 stream: call.stream,
