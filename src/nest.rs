@@ -94,7 +94,7 @@ const REPORT: usize = 1 << 17;
 fn counts(plan: &Plan) -> (usize, usize) {
     let panels = plan.outer.first().map_or(1, |dim| dim.extent);
     (
-        plan.line.extent.div_ceil(plan.group),
+        (plan.line.extent + plan.shift).div_ceil(plan.group),
         panels.div_ceil(plan.panels),
     )
 }
@@ -147,12 +147,13 @@ fn place(plan: &Plan, unit: usize) -> Place {
             x: plan.x,
             out: 0,
             line: 0,
-            lines: plan.group.min(plan.line.extent),
+            lines: (plan.group - plan.shift).min(plan.line.extent),
             panels: panels.min(plan.panels),
         };
     }
     let (groups, runs) = counts(plan);
-    let (mut rest, start) = (unit / groups, unit % groups * plan.group);
+    let (mut rest, end) = (unit / groups, (unit % groups + 1) * plan.group - plan.shift);
+    let start = end.saturating_sub(plan.group);
     let (mut x, mut out) = (start as isize * plan.line.x, start as isize * plan.line.out);
     let mut line = start * plan.line.line;
     let mut panels = 1;
@@ -175,7 +176,7 @@ fn place(plan: &Plan, unit: usize) -> Place {
         x: plan.x.wrapping_offset(x),
         out,
         line,
-        lines: plan.group.min(plan.line.extent - start),
+        lines: end.min(plan.line.extent) - start,
         panels,
     }
 }

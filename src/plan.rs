@@ -144,6 +144,8 @@ pub struct Plan<'d> {
     pub across: bool,
     /// Lines of a block.
     pub group: usize,
+    /// How many lines fewer the first block has, so that results of the others begin on cache lines.
+    pub shift: usize,
     /// How many indices of the first of the outer dimensions one unit takes.
     pub panels: usize,
     /// Elements along the axis of a block.
@@ -348,6 +350,7 @@ impl<'d> Plan<'d> {
             lines,
             across: false,
             group: 1,
+            shift: 0,
             piece: n.max(1),
             panels: 1,
             even_x: false,

@@ -148,6 +148,14 @@ impl Plan<'_> {
             }
         };
         self.group = group.clamp(1, most.min(line.extent.max(1)));
+        let beside = self.across && self.stream && self.direct_out && self.group < line.extent;
+        self.shift = if beside && line.out == out_size {
+            // Elements of the first result's cache line that stand before it.
+            let before = self.out.addr() % cache::LINE / sizes[2];
+            before.min(self.group - 1)
+        } else {
+            0
+        };
         self.piece = piece.min(n);
         self.panels = match self.outer.first() {
             Some(outer) if self.group == line.extent.max(1) => {
