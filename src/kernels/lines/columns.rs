@@ -167,8 +167,11 @@ unsafe fn every(block: &Block, panels: Panels, stream: bool, kind: Kind) {
             (kind.step)(&panel, step);
             return;
         }
-        let alike = !panel.started && !panel.keep && !panel.soon();
-        if alike && !block.exclusive && !stream {
+        let plain = !block.exclusive && !stream;
+        if plain && panel.soon() {
+            return panel.strips(kind, panels);
+        }
+        if plain && !panel.started && !panel.keep {
             return panel.plain_rows(kind, panels);
         }
         for _ in 0..panels.count {
@@ -366,7 +369,7 @@ impl Panel {
     /// Whether rows are read again so soon that stores to them still wait.
     #[inline(always)]
     fn soon(&self) -> bool {
-        self.bytes <= 2 * NARROW && self.rows >= 8
+        self.bytes <= 2 * NARROW && self.rows >= 4
     }
 
     /// Panels of rows whose results may be read again: one, or any number if they have not started and no
@@ -379,9 +382,6 @@ impl Panel {
         let bytes = self.bytes;
         // SAFETY: this function's: all bytes are the rows', and of these there is one at least.
         unsafe {
-            if self.soon() {
-                return self.halves(kind);
-            }
             let (mut rest, mut before) = (self, null());
             let step = |before| Step::Plain {
                 panels,
@@ -410,25 +410,42 @@ impl Panel {
         }
     }
 
-    /// Rows of two halves that are narrow, some rows at a time.
+    /// Panels of rows that are narrow in strips, some panels or rows at a time.
     ///
     /// # Safety
     /// As [`Panel::plain_rows`].
     #[inline(always)]
-    unsafe fn halves(self, kind: Kind) {
-        /// Bytes of rows that stay in the first-level cache until the other half is done.
+    unsafe fn strips(self, kind: Kind, panels: Panels) {
+        /// Bytes of rows that stay in the first-level cache until the next strip is done.
         const NEAR: usize = 8 << 10;
-        let middle = (self.bytes / 2).next_multiple_of(kind.size);
-        let mut rest = self;
-        while rest.rows > 0 {
-            let mut some = rest.first(rest.rows.min(NEAR / self.bytes));
-            some.keep = true;
-            for half in [0..middle, middle..self.bytes] {
-                // SAFETY: this function's: at least a register of each row.
-                unsafe { (kind.step)(&some, Step::Four(ONE, places(half))) }
+        let near = NEAR / self.bytes;
+        let strips = self.bytes.div_ceil(NARROW);
+        let (mut panel, mut left) = (self, panels.count);
+        while left > 0 {
+            let count = (near / self.rows).clamp(1, left);
+            let mut rest = panel;
+            while rest.rows > 0 {
+                let mut some = rest.first(if count > 1 {
+                    rest.rows
+                } else {
+                    rest.rows.min(near)
+                });
+                some.keep |= some.rows < rest.rows;
+                let mut from = 0;
+                for strip in (1..=strips).rev() {
+                    let to = from + ((self.bytes - from) / strip).next_multiple_of(kind.size);
+                    let step = Step::Four(Panels { count, ..panels }, places(from..to));
+                    // SAFETY: this function's: at least a register of each row.
+                    unsafe { (kind.step)(&some, step) }
+                    from = to;
+                }
+                rest = rest.below(some.rows);
+                rest.started = true;
             }
-            rest = rest.below(some.rows);
-            rest.started = true;
+            for _ in 0..count {
+                panel = panel.beside(panels);
+            }
+            left -= count;
         }
     }
 
