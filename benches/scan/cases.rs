@@ -16,8 +16,10 @@ pub enum Type {
     F16,
     F32,
     F64,
+    C64,
     C128,
     U8,
+    U16,
     U64,
     I32,
     I64,
@@ -28,9 +30,9 @@ impl Type {
     pub fn size(self) -> usize {
         match self {
             Type::U8 => 1,
-            Type::F16 => 2,
+            Type::F16 | Type::U16 => 2,
             Type::F32 | Type::I32 => 4,
-            Type::F64 | Type::I64 | Type::U64 => 8,
+            Type::F64 | Type::C64 | Type::I64 | Type::U64 => 8,
             Type::C128 => 16,
         }
     }
@@ -40,8 +42,10 @@ impl Type {
             Type::F16 => CUM_F16,
             Type::F32 => CUM_F32,
             Type::F64 => CUM_F64,
+            Type::C64 => CUM_C64,
             Type::C128 => CUM_C128,
             Type::U8 => CUM_U8,
+            Type::U16 => CUM_U16,
             Type::U64 => CUM_U64,
             Type::I32 => CUM_I32,
             Type::I64 => CUM_I64,
@@ -213,8 +217,10 @@ fn element(word: &str) -> Result<Type, String> {
         "f16" => Ok(Type::F16),
         "f32" => Ok(Type::F32),
         "f64" => Ok(Type::F64),
+        "c64" => Ok(Type::C64),
         "c128" => Ok(Type::C128),
         "u8" => Ok(Type::U8),
+        "u16" => Ok(Type::U16),
         "u64" => Ok(Type::U64),
         "i32" => Ok(Type::I32),
         "i64" => Ok(Type::I64),
@@ -303,6 +309,11 @@ impl Case {
     /// Number of elements of the input.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Product of the extents after the scanned one.
+    pub fn inner(&self) -> usize {
+        self.shape[self.axis + 1..].iter().product()
     }
 
     /// The output's extent along the scanned axis.

@@ -36,7 +36,11 @@ unsafe impl Plain for f32 {}
 // SAFETY: as above.
 unsafe impl Plain for f64 {}
 // SAFETY: as above.
+unsafe impl Plain for [f32; 2] {}
+// SAFETY: as above.
 unsafe impl Plain for [f64; 2] {}
+// SAFETY: as above; it is nothing but a u16.
+unsafe impl Plain for F16 {}
 
 impl Buffer {
     /// `len` bytes, all pages touched.
@@ -191,20 +195,25 @@ pub fn input(case: &Case, data: Data) -> Buffer {
         noise: 0.0,
         height: 0.0,
     };
+    // Of complex numbers, whose magnitude is to be near one.
+    let scale = match data {
+        Data::NearOne => std::f64::consts::FRAC_1_SQRT_2,
+        _ => 1.0,
+    };
     match case.x {
         Type::F16 => fill(&buffer, || {
             next(&mut numbers, |v| F16::from_f32(v as f32).0)
         }),
         Type::F32 => fill(&buffer, || next(&mut numbers, |v| v as f32)),
         Type::F64 => fill(&buffer, || next(&mut numbers, |v| v)),
+        Type::C64 => fill(&buffer, || {
+            [(); 2].map(|()| next(&mut numbers, |v| (scale * v) as f32))
+        }),
         Type::C128 => fill(&buffer, || {
-            let scale = match data {
-                Data::NearOne => std::f64::consts::FRAC_1_SQRT_2,
-                _ => 1.0,
-            };
             [(); 2].map(|()| next(&mut numbers, |v| scale * v))
         }),
         Type::U8 => fill(&buffer, || next(&mut numbers, |v| v as u8)),
+        Type::U16 => fill(&buffer, || next(&mut numbers, |v| v as u16)),
         Type::U64 => fill(&buffer, || next(&mut numbers, |v| v as u64)),
         Type::I32 => fill(&buffer, || next(&mut numbers, |v| v as i32)),
         Type::I64 => fill(&buffer, || next(&mut numbers, |v| v as i64)),
