@@ -189,8 +189,9 @@ impl<'a> Stage<'a> {
         Stage {
             case,
             whole: plain.then(|| data::input(case, cases::Data::Uniform)),
-            out: Buffer::touched(case.out_bytes()),
-            source: (case.copied_bytes() > x.len()).then(|| Buffer::touched(case.copied_bytes())),
+            out: Buffer::touched(case.behind, case.out_bytes()),
+            source: (case.copied_bytes() > x.len())
+                .then(|| Buffer::touched(case.behind, case.copied_bytes())),
             x,
         }
     }
@@ -198,7 +199,7 @@ impl<'a> Stage<'a> {
     /// Compares the library's result with the loop's.
     fn check(&self) -> Result<(), String> {
         // Neither result may owe anything to what was there before, nor touch what lies between elements.
-        let expected = Buffer::touched(self.case.out_bytes());
+        let expected = Buffer::touched(self.case.behind, self.case.out_bytes());
         expected.fill(0xA5);
         naive::of(self.case)(self.case, &self.x, &expected);
         self.out.fill(0xA5);

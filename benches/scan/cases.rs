@@ -126,6 +126,8 @@ pub struct Case {
     pub shape: Vec<usize>,
     pub axis: usize,
     pub layout: Layout,
+    /// Bytes from the beginning of a page to that of each array.
+    pub behind: usize,
     pub data: Data,
     /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
     pub mode: i32,
@@ -165,7 +167,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         .map(extent)
         .collect::<Result<Vec<_>, _>>()?;
     let axis = extent(column()?)?;
-    let layout = layout(column()?)?;
+    let (layout, behind) = layout(column()?)?;
     let data = data(column()?)?;
     let (mut mode, mut flags, mut nan) = (CUM_SEQUENTIAL, 0, CUM_NAN_PROPAGATE);
     for word in column()?.split('+') {
@@ -193,6 +195,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         shape,
         axis,
         layout,
+        behind,
         data,
         mode,
         flags,
@@ -238,13 +241,20 @@ fn extent(word: &str) -> Result<usize, String> {
     digits.checked_mul(scale).ok_or_else(bad)
 }
 
-fn layout(word: &str) -> Result<Layout, String> {
-    match word {
-        "c" => Ok(Layout::C),
-        "transposed" => Ok(Layout::Transposed),
-        "step2" => Ok(Layout::Step2),
-        _ => Err(format!("unknown layout {word}")),
+/// The layout, and how far behind a page the arrays begin.
+fn layout(word: &str) -> Result<(Layout, usize), String> {
+    let (name, behind) = word.split_once('+').unwrap_or((word, "0"));
+    let layout = match name {
+        "c" => Layout::C,
+        "transposed" => Layout::Transposed,
+        "step2" => Layout::Step2,
+        _ => return Err(format!("unknown layout {word}")),
+    };
+    let behind = extent(behind)?;
+    if behind > 0 && layout != Layout::C {
+        return Err(format!("layout {word}: only c begins behind a page"));
     }
+    Ok((layout, behind))
 }
 
 fn data(word: &str) -> Result<Data, String> {

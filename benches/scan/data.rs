@@ -9,17 +9,22 @@ const PAGE: usize = 4096;
 #[repr(C, align(4096))]
 struct Page(UnsafeCell<[u8; PAGE]>);
 
-/// Memory that begins at a page and has been written to. All candidates share it by plain pointers, one
-/// after the other, as callers of a C library do.
+/// Memory that has been written to and begins at a page or a little behind one. All candidates share it by
+/// plain pointers, one after the other, as callers of a C library do.
 pub struct Buffer {
     pages: Vec<Page>,
+    /// Bytes from the beginning of the first page to that of the memory.
+    behind: usize,
     len: usize,
 }
+
+/// What all alignments divide, and all distances from a page.
+const ALIGNMENT: usize = 16;
 
 /// A type any bytes are a value of.
 ///
 /// # Safety
-/// That has to be so, and no alignment above a page's.
+/// That has to be so, and no alignment above [`ALIGNMENT`].
 pub unsafe trait Plain: Copy {}
 // SAFETY: these are numbers, or made of two numbers without a gap.
 unsafe impl Plain for u8 {}
@@ -43,11 +48,13 @@ unsafe impl Plain for [f64; 2] {}
 unsafe impl Plain for F16 {}
 
 impl Buffer {
-    /// `len` bytes, all pages touched.
-    pub fn touched(len: usize) -> Buffer {
-        let pages = (0..len.div_ceil(PAGE)).map(|_| Page(UnsafeCell::new([0; PAGE])));
+    /// `len` bytes that begin so many bytes behind a page, all pages touched.
+    pub fn touched(behind: usize, len: usize) -> Buffer {
+        assert!(behind < PAGE && behind.is_multiple_of(ALIGNMENT));
+        let pages = (0..(behind + len).div_ceil(PAGE)).map(|_| Page(UnsafeCell::new([0; PAGE])));
         Buffer {
             pages: pages.collect(),
+            behind,
             len,
         }
     }
@@ -59,7 +66,9 @@ impl Buffer {
 
     /// The first byte.
     pub fn pointer(&self) -> *mut u8 {
-        UnsafeCell::raw_get(self.pages.as_ptr().cast::<UnsafeCell<u8>>())
+        let page = UnsafeCell::raw_get(self.pages.as_ptr().cast::<UnsafeCell<u8>>());
+        // Within what `touched` allocated, or one past it.
+        page.wrapping_add(self.behind)
     }
 
     /// Writes one byte everywhere.
@@ -73,7 +82,7 @@ impl Buffer {
     /// # Safety
     /// Nothing writes to the buffer while the slice lives.
     pub unsafe fn slice<T: Plain>(&self) -> &[T] {
-        // SAFETY: the memory is this buffer's and its alignment a page's; the rest is the caller's.
+        // SAFETY: the memory is this buffer's and aligned for all types; the rest is the caller's.
         unsafe { std::slice::from_raw_parts(self.pointer().cast(), self.len / size_of::<T>()) }
     }
 
@@ -187,7 +196,7 @@ impl Iterator for Numbers {
 
 /// A case's input, filled.
 pub fn input(case: &Case, data: Data) -> Buffer {
-    let buffer = Buffer::touched(case.elements() * case.step() * case.x.size());
+    let buffer = Buffer::touched(case.behind, case.elements() * case.step() * case.x.size());
     let mut numbers = Numbers {
         data,
         random: Random(1),
