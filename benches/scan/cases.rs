@@ -116,10 +116,10 @@ impl Target {
     }
 }
 
-/// One line of the table.
+/// One line of the table, or of the sweep.
 #[derive(Clone, Debug)]
 pub struct Case {
-    pub name: &'static str,
+    pub name: String,
     pub op: Op,
     pub x: Type,
     pub out: Type,
@@ -188,7 +188,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         return Err(format!("axis {axis}, {threads} threads"));
     }
     Ok(Case {
-        name,
+        name: name.to_owned(),
         op,
         x,
         out,
