@@ -86,7 +86,9 @@ class Case:
         columns = line.split(maxsplit=11)
         if len(columns) != 12:
             raise ValueError(f"cases.txt: {len(columns)} columns in {line!r}")
-        self.name, op, x, out, shape, axis, self.layout, self.data, options, threads, targets, self.label = columns
+        self.name, op, x, out, shape, axis, layout, self.data, options, threads, targets, self.label = columns
+        self.layout, _, behind = layout.partition("+")
+        self.behind = int(behind) if behind else None
         self.ufunc, self.op = OPS[op]
         self.x_type, self.x_code = TYPES[x]
         self.out_type, self.out_code = TYPES[out]
@@ -174,11 +176,23 @@ def arrays(case):
         x += 1j * numbers(case, case.shape)
         if case.data == "near-one":
             x *= 0.5**0.5
+    out = np.zeros(out_shape, case.out_type)
+    if case.behind is not None:
+        x, out = placed(x, case.behind), placed(out, case.behind)
     if case.layout == "transposed":
         x = np.asfortranarray(x)
     elif case.layout != "c":
         raise ValueError(f"cases.txt: unknown layout {case.layout}")
-    return x, np.zeros(out_shape, case.out_type)
+    return x, out
+
+
+def placed(array, behind):
+    """A copy that begins so many bytes behind a page."""
+    memory = np.empty(array.nbytes + 4096 + behind, np.uint8)
+    start = -memory.ctypes.data % 4096 + behind
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def along(case, start, stop):

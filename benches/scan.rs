@@ -24,6 +24,8 @@ mod naive;
 mod report;
 #[path = "scan/roof.rs"]
 mod roof;
+#[path = "scan/sweep.rs"]
+mod sweep;
 
 use cases::{Against, Case};
 use data::Buffer;
@@ -43,7 +45,9 @@ Runs the cases of benches/cases.txt whose name contains one of the filters; all 
 
   --quick         every case once, on small sizes, as a test of the results; also what a run does
                   that does not come from `cargo bench`
-  --seconds S     time for each case (1.0)
+  --sweep         a grid of shapes, types and operations instead, of which it prints what is slower than
+                  the plain loop
+  --seconds S     time for each case (1.0), but of the sweep
   --json FILE     writes the results to FILE
   --list          prints the names and does nothing
   --help          prints this
@@ -52,6 +56,7 @@ Runs the cases of benches/cases.txt whose name contains one of the filters; all 
 /// What the command line asks for.
 struct Arguments {
     quick: bool,
+    sweep: bool,
     list: bool,
     help: bool,
     seconds: f64,
@@ -63,6 +68,7 @@ impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         let mut parsed = Arguments {
             quick: false,
+            sweep: false,
             list: false,
             help: false,
             seconds: 1.0,
@@ -76,6 +82,7 @@ impl Arguments {
             match word.as_str() {
                 "--bench" => bench = true,
                 "--quick" => parsed.quick = true,
+                "--sweep" => parsed.sweep = true,
                 "--list" => parsed.list = true,
                 "--help" => parsed.help = true,
                 "--json" => parsed.json = Some(value()?.into()),
@@ -112,14 +119,23 @@ fn main() -> ExitCode {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let mut cases = cases::all();
+    let mut cases = if arguments.sweep {
+        sweep::cases()
+    } else {
+        cases::all()
+    };
     cases.retain(|case| arguments.selects(case));
+    if cases.is_empty() {
+        eprintln!("no case is called {}", arguments.filters.join(" or "));
+        return ExitCode::FAILURE;
+    }
     if arguments.list {
         for case in &cases {
             println!("{:<28} {}", case.name, case.label);
         }
         return ExitCode::SUCCESS;
     }
+    let run = if arguments.sweep { sweep } else { run };
     match run(cases, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -130,13 +146,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cases: Vec<Case>, arguments: &Arguments) -> Result<(), String> {
-    if cases.is_empty() {
-        return Err(format!(
-            "no case is called {}",
-            arguments.filters.join(" or ")
-        ));
-    }
-    let cores = available_parallelism().map_or(1, |n| n.get());
+    let cores = cores();
     let mut report = Report::start(cores, arguments.quick);
     for case in cases {
         if case.threads > cores {
@@ -152,14 +162,41 @@ fn run(cases: Vec<Case>, arguments: &Arguments) -> Result<(), String> {
         let measured = if arguments.quick {
             measure::once(stage.candidates())
         } else {
-            measure::interleaved(stage.candidates(), arguments.seconds)
+            measure::interleaved(stage.candidates(), measure::ROUNDS, arguments.seconds)
         };
         report.measured(&case, measured);
     }
-    if let Some(path) = &arguments.json {
-        write(path, &report.json()).map_err(|error| format!("{}: {error}", path.display()))?;
+    save(arguments, || report.json())?;
+    let found = report.finish();
+    // The test of everything is one of the sweep too.
+    if arguments.quick && arguments.filters.is_empty() {
+        let some = sweep::cases().into_iter().step_by(sweep::SAMPLED);
+        found.and(sweep::test(some.collect()))
+    } else {
+        found
     }
-    report.finish()
+}
+
+fn sweep(cases: Vec<Case>, arguments: &Arguments) -> Result<(), String> {
+    if arguments.quick {
+        return sweep::test(cases);
+    }
+    let head = report::head(cores(), false);
+    let (json, found) = sweep::run(cases);
+    save(arguments, || report::document(&head, &json))?;
+    found
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, |n| n.get())
+}
+
+/// Writes the results where they are wanted.
+fn save(arguments: &Arguments, json: impl Fn() -> String) -> Result<(), String> {
+    match &arguments.json {
+        Some(path) => write(path, &json()).map_err(|error| format!("{}: {error}", path.display())),
+        None => Ok(()),
+    }
 }
 
 /// Writes a file, and the folder that it is in.
@@ -189,8 +226,9 @@ impl<'a> Stage<'a> {
         Stage {
             case,
             whole: plain.then(|| data::input(case, cases::Data::Uniform)),
-            out: Buffer::touched(case.out_bytes()),
-            source: (case.copied_bytes() > x.len()).then(|| Buffer::touched(case.copied_bytes())),
+            out: Buffer::touched(case.behind, case.out_bytes()),
+            source: (case.copied_bytes() > x.len())
+                .then(|| Buffer::touched(case.behind, case.copied_bytes())),
             x,
         }
     }
@@ -198,32 +236,43 @@ impl<'a> Stage<'a> {
     /// Compares the library's result with the loop's.
     fn check(&self) -> Result<(), String> {
         // Neither result may owe anything to what was there before, nor touch what lies between elements.
-        let expected = Buffer::touched(self.case.out_bytes());
+        let expected = Buffer::touched(self.case.behind, self.case.out_bytes());
         expected.fill(0xA5);
-        naive::scan(self.case, &self.x, &expected);
+        naive::of(self.case)(self.case, &self.x, &expected);
         self.out.fill(0xA5);
         Call::new(self.case, &self.x, &self.out, Function::Library).repeat(1);
         check::compare(self.case, &self.out, &expected)
+    }
+
+    fn library(&self) -> Candidate<'_> {
+        let call = Call::new(self.case, &self.x, &self.out, Function::Library);
+        Candidate::new("library", move |times| call.repeat(times))
+    }
+
+    fn naive(&self) -> Candidate<'_> {
+        let scan = naive::of(self.case);
+        Candidate::new("naive", move |times| {
+            for _ in 0..times {
+                black_box(scan)(self.case, &self.x, &self.out);
+            }
+        })
+    }
+
+    /// The library and the plain loop alone.
+    fn rivals(&self) -> Vec<Candidate<'_>> {
+        vec![self.library(), self.naive()]
     }
 
     fn candidates(&self) -> Vec<Candidate<'_>> {
         let case = self.case;
         let source = self.source.as_ref().unwrap_or(&self.x);
         let bytes = case.copied_bytes();
-        let call = Call::new(case, &self.x, &self.out, Function::Library);
-        let mut all = vec![
-            Candidate::new("library", move |times| call.repeat(times)),
-            Candidate::new("copy", move |times| {
-                for _ in 0..times {
-                    roof::copy(black_box(source), black_box(&self.out), bytes);
-                }
-            }),
-            Candidate::new("naive", move |times| {
-                for _ in 0..times {
-                    naive::scan(black_box(case), black_box(&self.x), black_box(&self.out));
-                }
-            }),
-        ];
+        let copy = Candidate::new("copy", move |times| {
+            for _ in 0..times {
+                roof::copy(black_box(source), black_box(&self.out), bytes);
+            }
+        });
+        let mut all = vec![self.library(), copy, self.naive()];
         if case.has_target(Against::Plain) {
             let x = self.whole.as_ref().unwrap_or(&self.x);
             let call = Call::new(case, x, &self.out, Function::Plain);

@@ -16,8 +16,10 @@ pub enum Type {
     F16,
     F32,
     F64,
+    C64,
     C128,
     U8,
+    U16,
     U64,
     I32,
     I64,
@@ -28,9 +30,9 @@ impl Type {
     pub fn size(self) -> usize {
         match self {
             Type::U8 => 1,
-            Type::F16 => 2,
+            Type::F16 | Type::U16 => 2,
             Type::F32 | Type::I32 => 4,
-            Type::F64 | Type::I64 | Type::U64 => 8,
+            Type::F64 | Type::C64 | Type::I64 | Type::U64 => 8,
             Type::C128 => 16,
         }
     }
@@ -40,8 +42,10 @@ impl Type {
             Type::F16 => CUM_F16,
             Type::F32 => CUM_F32,
             Type::F64 => CUM_F64,
+            Type::C64 => CUM_C64,
             Type::C128 => CUM_C128,
             Type::U8 => CUM_U8,
+            Type::U16 => CUM_U16,
             Type::U64 => CUM_U64,
             Type::I32 => CUM_I32,
             Type::I64 => CUM_I64,
@@ -112,16 +116,18 @@ impl Target {
     }
 }
 
-/// One line of the table.
+/// One line of the table, or of the sweep.
 #[derive(Clone, Debug)]
 pub struct Case {
-    pub name: &'static str,
+    pub name: String,
     pub op: Op,
     pub x: Type,
     pub out: Type,
     pub shape: Vec<usize>,
     pub axis: usize,
     pub layout: Layout,
+    /// Bytes from the beginning of a page to that of each array.
+    pub behind: usize,
     pub data: Data,
     /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
     pub mode: i32,
@@ -161,7 +167,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         .map(extent)
         .collect::<Result<Vec<_>, _>>()?;
     let axis = extent(column()?)?;
-    let layout = layout(column()?)?;
+    let (layout, behind) = layout(column()?)?;
     let data = data(column()?)?;
     let (mut mode, mut flags, mut nan) = (CUM_SEQUENTIAL, 0, CUM_NAN_PROPAGATE);
     for word in column()?.split('+') {
@@ -182,13 +188,14 @@ fn parse(line: &'static str) -> Result<Case, String> {
         return Err(format!("axis {axis}, {threads} threads"));
     }
     Ok(Case {
-        name,
+        name: name.to_owned(),
         op,
         x,
         out,
         shape,
         axis,
         layout,
+        behind,
         data,
         mode,
         flags,
@@ -213,8 +220,10 @@ fn element(word: &str) -> Result<Type, String> {
         "f16" => Ok(Type::F16),
         "f32" => Ok(Type::F32),
         "f64" => Ok(Type::F64),
+        "c64" => Ok(Type::C64),
         "c128" => Ok(Type::C128),
         "u8" => Ok(Type::U8),
+        "u16" => Ok(Type::U16),
         "u64" => Ok(Type::U64),
         "i32" => Ok(Type::I32),
         "i64" => Ok(Type::I64),
@@ -232,13 +241,20 @@ fn extent(word: &str) -> Result<usize, String> {
     digits.checked_mul(scale).ok_or_else(bad)
 }
 
-fn layout(word: &str) -> Result<Layout, String> {
-    match word {
-        "c" => Ok(Layout::C),
-        "transposed" => Ok(Layout::Transposed),
-        "step2" => Ok(Layout::Step2),
-        _ => Err(format!("unknown layout {word}")),
+/// The layout, and how far behind a page the arrays begin.
+fn layout(word: &str) -> Result<(Layout, usize), String> {
+    let (name, behind) = word.split_once('+').unwrap_or((word, "0"));
+    let layout = match name {
+        "c" => Layout::C,
+        "transposed" => Layout::Transposed,
+        "step2" => Layout::Step2,
+        _ => return Err(format!("unknown layout {word}")),
+    };
+    let behind = extent(behind)?;
+    if behind > 0 && layout != Layout::C {
+        return Err(format!("layout {word}: only c begins behind a page"));
     }
+    Ok((layout, behind))
 }
 
 fn data(word: &str) -> Result<Data, String> {
@@ -303,6 +319,11 @@ impl Case {
     /// Number of elements of the input.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Product of the extents after the scanned one.
+    pub fn inner(&self) -> usize {
+        self.shape[self.axis + 1..].iter().product()
     }
 
     /// The output's extent along the scanned axis.

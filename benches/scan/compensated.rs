@@ -14,10 +14,7 @@ pub fn scan(case: &Case, x: &Buffer, out: &Buffer) {
     // SAFETY: two buffers, and whoever else uses them waits for this call to return.
     unsafe {
         match (case.op, case.out) {
-            (Op::Sum, Type::F64) if case.axis + 1 < case.shape.len() => {
-                columns(x.slice(), out.slice_mut(), case.shape[1]);
-            }
-            (Op::Sum, Type::F64) => sum(x.slice(), out.slice_mut()),
+            (Op::Sum, Type::F64) => sums(case, x.slice(), out.slice_mut()),
             (Op::Sum, Type::C128) => complex_sum(x.slice(), out.slice_mut()),
             (Op::Sum, Type::F32) => floats(x.slice(), out.slice_mut()),
             (Op::Sum, Type::F16) => half(x.slice(), out.slice_mut()),
@@ -25,6 +22,20 @@ pub fn scan(case: &Case, x: &Buffer, out: &Buffer) {
             (Op::Prod, Type::C128) => with_fma(x.slice(), out.slice_mut(), complex, complex_fma),
             types => panic!("{}: there is no plain loop for {types:?}", case.name),
         }
+    }
+}
+
+/// Each line, or the columns of each panel.
+fn sums(case: &Case, x: &[f64], out: &mut [f64]) {
+    let (n, inner) = (case.shape[case.axis], case.inner());
+    let panels = x
+        .chunks_exact(n * inner)
+        .zip(out.chunks_exact_mut(n * inner));
+    if inner == 1 {
+        panels.for_each(|(x, out)| sum(x, out));
+    } else {
+        let mut carries = [vec![0.0; inner], vec![0.0; inner]];
+        panels.for_each(|(x, out)| columns(x, out, &mut carries));
     }
 }
 
@@ -59,12 +70,13 @@ fn complex_sum(x: &[[f64; 2]], out: &mut [[f64; 2]]) {
     }
 }
 
-/// The same down the columns of rows of a length.
-fn columns(x: &[f64], out: &mut [f64], len: usize) {
-    let mut sums = vec![-0.0; len];
-    let mut errors = vec![0.0; len];
+/// The same down the columns of rows, of which each has its sum and its error.
+fn columns(x: &[f64], out: &mut [f64], [sums, errors]: &mut [Vec<f64>; 2]) {
+    let len = sums.len();
+    sums.fill(-0.0);
+    errors.fill(0.0);
     for (x, out) in x.chunks_exact(len).zip(out.chunks_exact_mut(len)) {
-        let carries = sums.iter_mut().zip(&mut errors);
+        let carries = sums.iter_mut().zip(&mut *errors);
         for ((&x, out), (sum, error)) in x.iter().zip(out).zip(carries) {
             let (next, lost) = two_sum(*sum, x);
             *error += lost;

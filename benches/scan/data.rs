@@ -9,17 +9,22 @@ const PAGE: usize = 4096;
 #[repr(C, align(4096))]
 struct Page(UnsafeCell<[u8; PAGE]>);
 
-/// Memory that begins at a page and has been written to. All candidates share it by plain pointers, one
-/// after the other, as callers of a C library do.
+/// Memory that has been written to and begins at a page or a little behind one. All candidates share it by
+/// plain pointers, one after the other, as callers of a C library do.
 pub struct Buffer {
     pages: Vec<Page>,
+    /// Bytes from the beginning of the first page to that of the memory.
+    behind: usize,
     len: usize,
 }
+
+/// What all alignments divide, and all distances from a page.
+const ALIGNMENT: usize = 16;
 
 /// A type any bytes are a value of.
 ///
 /// # Safety
-/// That has to be so, and no alignment above a page's.
+/// That has to be so, and no alignment above [`ALIGNMENT`].
 pub unsafe trait Plain: Copy {}
 // SAFETY: these are numbers, or made of two numbers without a gap.
 unsafe impl Plain for u8 {}
@@ -36,14 +41,20 @@ unsafe impl Plain for f32 {}
 // SAFETY: as above.
 unsafe impl Plain for f64 {}
 // SAFETY: as above.
+unsafe impl Plain for [f32; 2] {}
+// SAFETY: as above.
 unsafe impl Plain for [f64; 2] {}
+// SAFETY: as above; it is nothing but a u16.
+unsafe impl Plain for F16 {}
 
 impl Buffer {
-    /// `len` bytes, all pages touched.
-    pub fn touched(len: usize) -> Buffer {
-        let pages = (0..len.div_ceil(PAGE)).map(|_| Page(UnsafeCell::new([0; PAGE])));
+    /// `len` bytes that begin so many bytes behind a page, all pages touched.
+    pub fn touched(behind: usize, len: usize) -> Buffer {
+        assert!(behind < PAGE && behind.is_multiple_of(ALIGNMENT));
+        let pages = (0..(behind + len).div_ceil(PAGE)).map(|_| Page(UnsafeCell::new([0; PAGE])));
         Buffer {
             pages: pages.collect(),
+            behind,
             len,
         }
     }
@@ -55,7 +66,9 @@ impl Buffer {
 
     /// The first byte.
     pub fn pointer(&self) -> *mut u8 {
-        UnsafeCell::raw_get(self.pages.as_ptr().cast::<UnsafeCell<u8>>())
+        let page = UnsafeCell::raw_get(self.pages.as_ptr().cast::<UnsafeCell<u8>>());
+        // Within what `touched` allocated, or one past it.
+        page.wrapping_add(self.behind)
     }
 
     /// Writes one byte everywhere.
@@ -69,7 +82,7 @@ impl Buffer {
     /// # Safety
     /// Nothing writes to the buffer while the slice lives.
     pub unsafe fn slice<T: Plain>(&self) -> &[T] {
-        // SAFETY: the memory is this buffer's and its alignment a page's; the rest is the caller's.
+        // SAFETY: the memory is this buffer's and aligned for all types; the rest is the caller's.
         unsafe { std::slice::from_raw_parts(self.pointer().cast(), self.len / size_of::<T>()) }
     }
 
@@ -183,7 +196,7 @@ impl Iterator for Numbers {
 
 /// A case's input, filled.
 pub fn input(case: &Case, data: Data) -> Buffer {
-    let buffer = Buffer::touched(case.elements() * case.step() * case.x.size());
+    let buffer = Buffer::touched(case.behind, case.elements() * case.step() * case.x.size());
     let mut numbers = Numbers {
         data,
         random: Random(1),
@@ -191,20 +204,25 @@ pub fn input(case: &Case, data: Data) -> Buffer {
         noise: 0.0,
         height: 0.0,
     };
+    // Of complex numbers, whose magnitude is to be near one.
+    let scale = match data {
+        Data::NearOne => std::f64::consts::FRAC_1_SQRT_2,
+        _ => 1.0,
+    };
     match case.x {
         Type::F16 => fill(&buffer, || {
             next(&mut numbers, |v| F16::from_f32(v as f32).0)
         }),
         Type::F32 => fill(&buffer, || next(&mut numbers, |v| v as f32)),
         Type::F64 => fill(&buffer, || next(&mut numbers, |v| v)),
+        Type::C64 => fill(&buffer, || {
+            [(); 2].map(|()| next(&mut numbers, |v| (scale * v) as f32))
+        }),
         Type::C128 => fill(&buffer, || {
-            let scale = match data {
-                Data::NearOne => std::f64::consts::FRAC_1_SQRT_2,
-                _ => 1.0,
-            };
             [(); 2].map(|()| next(&mut numbers, |v| scale * v))
         }),
         Type::U8 => fill(&buffer, || next(&mut numbers, |v| v as u8)),
+        Type::U16 => fill(&buffer, || next(&mut numbers, |v| v as u16)),
         Type::U64 => fill(&buffer, || next(&mut numbers, |v| v as u64)),
         Type::I32 => fill(&buffer, || next(&mut numbers, |v| v as i32)),
         Type::I64 => fill(&buffer, || next(&mut numbers, |v| v as i64)),

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 /// Length of a sample: a short call is made many times in it, so that reading the clock costs nothing.
 const SAMPLE: Duration = Duration::from_micros(100);
 
-/// Rounds that are run however long they take, and rounds after which nothing more is learnt.
-const ROUNDS: std::ops::Range<usize> = 7..1000;
+/// Rounds that are enough for a median, and are run however long they take.
+pub const ROUNDS: usize = 7;
+
+/// Rounds after which nothing more is learnt.
+const MOST_ROUNDS: usize = 1000;
 
 /// Something to time.
 pub struct Candidate<'a> {
@@ -83,16 +86,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Times the candidates for about so many seconds.
-pub fn interleaved(candidates: Vec<Candidate>, seconds: f64) -> Vec<Measured> {
+/// Times the candidates for about so many seconds, and in so many rounds at least.
+pub fn interleaved(candidates: Vec<Candidate>, at_least: usize, seconds: f64) -> Vec<Measured> {
     let start = Instant::now();
     let times: Vec<u64> = candidates
         .iter()
         .map(Candidate::times_in_a_sample)
         .collect();
     let mut rounds = vec![Vec::new(); candidates.len()];
-    for round in 0..ROUNDS.end {
-        if round >= ROUNDS.start && start.elapsed().as_secs_f64() >= seconds {
+    for round in 0..MOST_ROUNDS {
+        if round >= at_least && start.elapsed().as_secs_f64() >= seconds {
             break;
         }
         for turn in 0..candidates.len() {

@@ -14,7 +14,7 @@ pub struct Report {
     met: usize,
     missed: usize,
     skipped: usize,
-    wrong: Vec<&'static str>,
+    wrong: Vec<String>,
 }
 
 /// What the library is compared with, in the order of the columns.
@@ -24,16 +24,9 @@ const OTHERS: [&str; 6] = ["copy", "stream", "naive", "plain", "single", "empty"
 const COLUMNS: usize = 5;
 
 impl Report {
-    /// Prints where it runs.
+    /// Prints where it runs, and the head of the table.
     pub fn start(cores: usize, quick: bool) -> Report {
-        let (processor, isa, version) = (machine::processor(), library::isa(), library::version());
-        let rustc = machine::answer("rustc", &["--version"]);
-        let commit = machine::answer("git", &["describe", "--always", "--dirty"]);
-        let (cache, load, date) = (machine::last_level_cache(), machine::load(), machine::now());
-        println!("cumulative {version} ({isa}) on {processor}, {cores} cores, {date}");
-        if let Some(load) = load.filter(|&load| !quick && load > 0.5) {
-            println!("The machine was busy in the last minute (load {load}): expect noise.");
-        }
+        let head = head(cores, quick);
         if !quick {
             println!(
                 "Ratios: the library's time over the other's; below 1 it is faster. ns: the library, for an element."
@@ -44,28 +37,9 @@ impl Report {
             }
             println!("{:>10}{:>10}  target", "ns", "min ns");
         }
-        let head = [
-            ("date", Some(quoted(&date))),
-            ("processor", Some(quoted(&processor))),
-            ("cores", Some(cores.to_string())),
-            ("last_level_cache", cache.as_deref().map(quoted)),
-            ("load", load.map(|load| load.to_string())),
-            ("isa", Some(quoted(&isa))),
-            ("rustc", rustc.as_deref().map(quoted)),
-            ("version", Some(quoted(&version))),
-            ("commit", commit.as_deref().map(quoted)),
-            ("quick", Some(quick.to_string())),
-        ];
-        let member = |(name, value): (&str, Option<String>)| {
-            format!(
-                "  {}: {},\n",
-                quoted(name),
-                value.unwrap_or("null".to_owned())
-            )
-        };
         Report {
             quick,
-            head: head.into_iter().map(member).collect(),
+            head,
             cases: Vec::new(),
             met: 0,
             missed: 0,
@@ -81,7 +55,7 @@ impl Report {
 
     pub fn wrong(&mut self, case: &Case, difference: &str) {
         println!("{:<28}WRONG: {difference}", case.name);
-        self.wrong.push(case.name);
+        self.wrong.push(case.name.clone());
     }
 
     /// Prints a case's line and keeps its results.
@@ -104,11 +78,7 @@ impl Report {
 
     /// All results so far.
     pub fn json(&self) -> String {
-        format!(
-            "{{\n{}  \"cases\": [\n{}\n  ]\n}}\n",
-            self.head,
-            self.cases.join(",\n")
-        )
+        document(&self.head, &self.cases.join(",\n"))
     }
 
     /// Prints the sum of it; an error where results were wrong.
@@ -129,6 +99,43 @@ impl Report {
             Err(format!("wrong results: {}", self.wrong.join(", ")))
         }
     }
+}
+
+/// Prints where it runs, and returns the members of the JSON object that say so.
+pub fn head(cores: usize, quick: bool) -> String {
+    let (processor, isa, version) = (machine::processor(), library::isa(), library::version());
+    let rustc = machine::answer("rustc", &["--version"]);
+    let commit = machine::answer("git", &["describe", "--always", "--dirty"]);
+    let (cache, load, date) = (machine::last_level_cache(), machine::load(), machine::now());
+    println!("cumulative {version} ({isa}) on {processor}, {cores} cores, {date}");
+    if let Some(load) = load.filter(|&load| !quick && load > 0.5) {
+        println!("The machine was busy in the last minute (load {load}): expect noise.");
+    }
+    let head = [
+        ("date", Some(quoted(&date))),
+        ("processor", Some(quoted(&processor))),
+        ("cores", Some(cores.to_string())),
+        ("last_level_cache", cache.as_deref().map(quoted)),
+        ("load", load.map(|load| load.to_string())),
+        ("isa", Some(quoted(&isa))),
+        ("rustc", rustc.as_deref().map(quoted)),
+        ("version", Some(quoted(&version))),
+        ("commit", commit.as_deref().map(quoted)),
+        ("quick", Some(quick.to_string())),
+    ];
+    let member = |(name, value): (&str, Option<String>)| {
+        format!(
+            "  {}: {},\n",
+            quoted(name),
+            value.unwrap_or("null".to_owned())
+        )
+    };
+    head.into_iter().map(member).collect()
+}
+
+/// The JSON of all results.
+pub fn document(head: &str, cases: &str) -> String {
+    format!("{{\n{head}  \"cases\": [\n{cases}\n  ]\n}}\n")
 }
 
 /// The results of a case.
@@ -223,7 +230,7 @@ impl<'a> Results<'a> {
             )
         });
         let members = [
-            ("name", quoted(self.case.name)),
+            ("name", quoted(&self.case.name)),
             ("label", quoted(self.case.label)),
             ("elements", self.case.elements().to_string()),
             ("unit", quoted(self.unit)),
@@ -240,21 +247,21 @@ impl<'a> Results<'a> {
 }
 
 /// The measured candidate of that name.
-fn named<'a>(all: &'a [Measured], name: &str) -> Option<&'a Measured> {
+pub fn named<'a>(all: &'a [Measured], name: &str) -> Option<&'a Measured> {
     all.iter().find(|m| m.name == name)
 }
 
-fn joined(items: impl Iterator<Item = String>) -> String {
+pub fn joined(items: impl Iterator<Item = String>) -> String {
     items.collect::<Vec<_>>().join(", ")
 }
 
 /// A member of a JSON object.
-fn number(name: &str, value: f64) -> String {
+pub fn number(name: &str, value: f64) -> String {
     format!("{}: {value:.4}", quoted(name))
 }
 
 /// A JSON string.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut json = String::from("\"");
     for character in text.chars() {
         match character {

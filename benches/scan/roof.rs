@@ -24,7 +24,7 @@ pub fn stream(from: &Buffer, to: &Buffer, bytes: usize) {
     assert!(bytes <= from.len() && bytes <= to.len());
     let (source, target) = (from.pointer(), to.pointer());
     let lines = bytes / LINE;
-    // SAFETY: both hold so many bytes and begin at a page. The fence makes the stores ordinary ones for
+    // SAFETY: both hold so many bytes, and the target is aligned as all buffers are. The fence makes the stores ordinary ones for
     // everybody else.
     unsafe {
         for line in 0..lines {
