@@ -20,8 +20,8 @@ pub use check::check;
 pub use copy::with_copy;
 pub use small::{run_short, run_small};
 
-use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels, TILE};
-use crate::plan::{ACCUMULATORS, Dim, Plan, TILE_BYTES};
+use crate::kernels::{ACCUMULATORS, Block, LARGEST_ACCUMULATOR, Panels, TILE};
+use crate::plan::{Dim, Plan, TILE_BYTES};
 use crate::status::Error;
 use block::{Cursor, run_block, scan_across};
 use std::mem::MaybeUninit;

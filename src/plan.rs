@@ -35,9 +35,6 @@ use crate::view::{self, Extents, MAX_NDIM, Range};
 use arrayvec::ArrayVec;
 use request::{Shape, check_carries, check_output, lines_of};
 
-/// Bytes for the accumulators of one block.
-pub const ACCUMULATORS: usize = 16 << 10;
-
 /// Bytes of a tile.
 pub const TILE_BYTES: usize = TILE * size_of::<u128>();
 

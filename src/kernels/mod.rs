@@ -28,6 +28,9 @@ pub use lines::{Lines, Panels, lines};
 use std::sync::OnceLock;
 use window::Reassociated;
 
+/// Bytes for the accumulators of one block.
+pub const ACCUMULATORS: usize = 16 << 10;
+
 /// Elements of a tile. A line is cut at multiples of this, so every kernel's grid divides it.
 pub const TILE: usize = 1024;
 
@@ -93,7 +96,8 @@ pub struct Block {
 ///
 /// # Safety
 /// The block's rows are addressable, those of `out` for writing, there is at least one row of at
-/// least one element, and `acc` has room for an accumulator a line, and holds it if `started`.
+/// least one element, and `acc` has room for an accumulator a line,
+/// [`ACCUMULATORS`] bytes at most, and holds it if `started`.
 pub type Run = unsafe fn(&Block);
 
 /// Everything that depends on operation, computing type, mode and overflow, but for the [`Carries`].

@@ -1,9 +1,9 @@
 //! Picks directions and block sizes.
 #![forbid(unsafe_code)]
 
-use super::{ACCUMULATORS, Plan, TILE_BYTES};
+use super::{Plan, TILE_BYTES};
 use crate::dtype::DType;
-use crate::kernels::TILE;
+use crate::kernels::{ACCUMULATORS, TILE};
 use crate::simd::cache;
 
 /// Rows that the kernels take at a time at most, and the fewest of a unit where there are as many.

@@ -10,7 +10,7 @@
 use std::arch::x86_64::*;
 
 use crate::accumulate::{Accumulate, Plain};
-use crate::elem::{Bf16, Bool, Complex, F16};
+use crate::elem::{Bf16, Bool, Complex, Elem, F16};
 use crate::op::{Max, Min, Prod, Sum};
 
 /// Bytes of a register.
@@ -32,6 +32,10 @@ pub trait Lanewise: Accumulate<Acc = <Self as Accumulate>::T> {
     /// The largest value of an accumulator's bytes: an element becomes the first accumulator of a line
     /// once none of its bytes is larger.
     const LARGEST_BYTE: u8 = u8::MAX;
+
+    /// Whether a step converts elements, 16-bit floats, to another type and back, which takes longer than to
+    /// move them.
+    const CONVERTS: bool = size_of::<Self::T>() == 2 && <Self::T as Elem>::NAN.is_some();
 }
 
 macro_rules! lanewise {

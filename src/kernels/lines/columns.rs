@@ -30,6 +30,7 @@
 //! place come before its writes, so `x` may be `out`.
 
 use super::{Block, Panels};
+use crate::kernels::ACCUMULATORS;
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::cache::LINE;
 use crate::simd::x86::anchor;
@@ -60,7 +61,7 @@ pub unsafe fn run<A: Lanewise>(block: &Block, panels: Panels, stream: bool) {
     let kind = Kind {
         size: size_of::<A::T>(),
         identity: (&raw const identity).cast(),
-        largest: A::LARGEST_BYTE,
+        converts: A::CONVERTS,
         step: step::<A>,
     };
     // SAFETY: this function's.
@@ -74,8 +75,8 @@ struct Kind {
     size: usize,
     /// What an exclusive scan shows first.
     identity: *const u8,
-    /// As [`Lanewise::LARGEST_BYTE`].
-    largest: u8,
+    /// As [`Lanewise::CONVERTS`].
+    converts: bool,
     step: unsafe fn(&Panel, Step),
 }
 
@@ -140,52 +141,119 @@ unsafe fn step<A: Lanewise>(panel: &Panel, step: Step) {
 /// As [`run`].
 #[target_feature(enable = "avx2,f16c")]
 unsafe fn every(block: &Block, panels: Panels, stream: bool, kind: Kind) {
-    let bytes = block.len * kind.size;
-    let mut panel = Panel {
+    // What takes longer than memory had better not wait for it either.
+    let stream = stream && !kind.converts;
+    let panel = Panel {
         x: block.x,
         x_pitch: block.x_pitch,
         out: block.out,
         out_pitch: block.out_pitch,
-        bytes,
+        bytes: block.len * kind.size,
         rows: block.rows,
         acc: block.acc,
         started: block.started,
         keep: block.keep,
-        // SAFETY: the instruction set is there.
-        late: unsafe { late(block.exclusive) },
     };
-    // SAFETY: this function's; each panel is one of the block's, with its accumulators. Registers are within
-    // rows.
+    // SAFETY: this function's.
     unsafe {
-        if bytes <= NARROW {
-            // Fewer kinds of rows, or each with a loop of its own, are more code for nothing.
-            let step = match bytes.div_ceil(WIDTH) {
-                1 if bytes < WIDTH => Step::Part(panels),
-                1 | 2 => Step::Two(panels, [0, bytes - WIDTH]),
-                _ => Step::Four(panels, places(0..bytes)),
-            };
-            (kind.step)(&panel, step);
-            return;
-        }
-        let plain = !block.exclusive && !stream;
-        if plain && panel.soon() {
-            return panel.strips(kind, panels);
-        }
-        if plain && !panel.started && !panel.keep {
-            return panel.plain_rows(kind, panels);
-        }
-        for _ in 0..panels.count {
-            let stream = stream && may_stream(panel.out, panel.out_pitch, kind.size, bytes);
-            if !block.exclusive && !stream {
-                panel.plain_rows(kind, ONE);
-            } else {
-                panel.held_rows(kind, block.exclusive, stream);
-            }
-            panel = panel.beside(panels);
+        match block.exclusive {
+            false => inclusive(panel, panels, stream, kind),
+            true => exclusive(panel, panels, stream, kind),
         }
         if stream {
             avx2::fence();
         }
+    }
+}
+
+/// Scans panels, each row with its elements.
+///
+/// # Safety
+/// As [`run`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn inclusive(mut panel: Panel, panels: Panels, stream: bool, kind: Kind) {
+    let bytes = panel.bytes;
+    // SAFETY: this function's; each panel is one of the block's, with its accumulators. Registers are within
+    // rows.
+    unsafe {
+        if bytes <= if kind.converts { 2 * WIDTH } else { NARROW } {
+            (kind.step)(&panel, narrow(0..bytes, panels));
+        } else if !stream && panel.soon(kind) {
+            panel.parts(kind, panels);
+        } else if !stream && !panel.started && !panel.keep {
+            panel.plain_rows(kind, panels);
+        } else {
+            for _ in 0..panels.count {
+                if stream && may_stream(panel.out, panel.out_pitch, kind.size, bytes) {
+                    panel.held_rows(kind);
+                } else {
+                    panel.plain_rows(kind, ONE);
+                }
+                panel = panel.beside(panels);
+            }
+        }
+    }
+}
+
+/// Scans panels, each row without its elements: the first row shows what the lines begin with, and the others
+/// what an inclusive scan shows of the row before. Where results are written over elements, some rows of these
+/// are copied first.
+///
+/// # Safety
+/// As [`run`].
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn exclusive(panel: Panel, panels: Panels, stream: bool, kind: Kind) {
+    /// Bytes of rows that are copied at a time, where they are short.
+    const ROOM: usize = 8 << 10;
+    let Panel { bytes, rows, .. } = panel;
+    // SAFETY: this function's; there is room for the rows that are copied. Results that are read are those of
+    // an earlier row.
+    unsafe {
+        if panel.x != panel.out.cast_const() {
+            panel.begin(kind, panels);
+            if rows > 1 {
+                let above = Panel {
+                    out: panel.below(1).out,
+                    keep: false,
+                    ..panel.first(rows - 1)
+                };
+                inclusive(above, panels, stream, kind);
+            }
+            if panel.keep {
+                panel.end(kind, panels);
+            }
+            return;
+        }
+        let mut room = Aligned([MaybeUninit::uninit(); ACCUMULATORS]);
+        let room = room.0.as_mut_ptr().cast::<u8>();
+        for i in 0..panels.count as isize {
+            let mut rest = panel;
+            rest.x = panel.x.wrapping_offset(i * panels.x);
+            rest.out = panel.out.wrapping_offset(i * panels.out);
+            rest.acc = panel.acc.wrapping_add(i as usize * bytes);
+            while rest.rows > 0 {
+                let mut some = rest.first(rest.rows.min((ROOM / bytes).max(1)));
+                for row in 0..some.rows {
+                    let to = room.add(row * bytes);
+                    to.copy_from_nonoverlapping(rest.below(row).x, bytes);
+                }
+                (some.x, some.x_pitch) = (room, bytes as isize);
+                some.keep |= some.rows < rest.rows;
+                exclusive(some, ONE, stream, kind);
+                rest = rest.below(some.rows);
+                rest.started = true;
+            }
+        }
+    }
+}
+
+/// The step for some bytes of narrow rows.
+fn narrow(bytes: Range<usize>, panels: Panels) -> Step {
+    // Fewer kinds of rows, or each with a loop of its own, are more code for nothing.
+    match bytes.len().div_ceil(WIDTH) {
+        1 if bytes.len() < WIDTH => Step::Part(panels),
+        1 | 2 => Step::Two(panels, [bytes.start, bytes.end - WIDTH]),
+        _ => Step::Four(panels, places(bytes)),
     }
 }
 
@@ -321,8 +389,6 @@ struct Panel {
     started: bool,
     /// and are to hold something afterwards.
     keep: bool,
-    /// All ones to show what stands before an element, else 0.
-    late: __m256i,
 }
 
 impl Panel {
@@ -368,8 +434,8 @@ impl Panel {
 
     /// Whether rows are read again so soon that stores to them still wait.
     #[inline(always)]
-    fn soon(&self) -> bool {
-        self.bytes <= 2 * NARROW && self.rows >= 4
+    fn soon(&self, kind: Kind) -> bool {
+        self.bytes <= 2 * NARROW && self.rows >= 3 && kind.size >= 4
     }
 
     /// Panels of rows whose results may be read again: one, or any number if they have not started and no
@@ -410,36 +476,31 @@ impl Panel {
         }
     }
 
-    /// Panels of rows that are narrow in strips, some panels or rows at a time.
+    /// Panels of rows that are narrow in two parts, some panels or rows at a time.
     ///
     /// # Safety
     /// As [`Panel::plain_rows`].
     #[inline(always)]
-    unsafe fn strips(self, kind: Kind, panels: Panels) {
-        /// Bytes of rows that stay in the first-level cache until the next strip is done.
+    unsafe fn parts(self, kind: Kind, panels: Panels) {
+        /// Bytes of rows that stay in the first-level cache until the second part is done.
         const NEAR: usize = 8 << 10;
         let near = NEAR / self.bytes;
-        let strips = self.bytes.div_ceil(NARROW);
+        // As few registers as possible, and a whole one at least in each part.
+        let middle = NARROW.min(self.bytes - WIDTH);
         let (mut panel, mut left) = (self, panels.count);
         while left > 0 {
             let count = (near / self.rows).clamp(1, left);
+            let some = Panels { count, ..panels };
             let mut rest = panel;
             while rest.rows > 0 {
-                let mut some = rest.first(if count > 1 {
-                    rest.rows
-                } else {
-                    rest.rows.min(near)
-                });
-                some.keep |= some.rows < rest.rows;
-                let mut from = 0;
-                for strip in (1..=strips).rev() {
-                    let to = from + ((self.bytes - from) / strip).next_multiple_of(kind.size);
-                    let step = Step::Four(Panels { count, ..panels }, places(from..to));
-                    // SAFETY: this function's: at least a register of each row.
-                    unsafe { (kind.step)(&some, step) }
-                    from = to;
+                let mut rows = rest.first(rest.rows.min(near));
+                rows.keep |= rows.rows < rest.rows;
+                // SAFETY: this function's: at least a register of each row.
+                unsafe {
+                    (kind.step)(&rows, Step::Four(some, places(0..middle)));
+                    (kind.step)(&rows, narrow(middle..self.bytes, some));
                 }
-                rest = rest.below(some.rows);
+                rest = rest.below(rows.rows);
                 rest.started = true;
             }
             for _ in 0..count {
@@ -467,11 +528,14 @@ impl Panel {
         }
     }
 
-    /// The first row of lines that have not started: it becomes the accumulators. It goes past the caches, if
-    /// `stream`, from the aligned byte `head` on.
+    /// Writes what lines begin with to the first row of each panel.
+    ///
+    /// # Safety
+    /// As [`run`].
     #[inline(always)]
-    unsafe fn first_row(self, kind: Kind, head: usize, stream: bool) {
-        // SAFETY: all bytes are the row's.
+    unsafe fn begin(mut self, kind: Kind, panels: Panels) {
+        let Panel { bytes, .. } = self;
+        // SAFETY: this function's: all bytes are the row's.
         unsafe {
             let identity = match kind.size {
                 1 => avx2::splat(kind.identity.read()),
@@ -480,93 +544,92 @@ impl Panel {
                 8 => avx2::splat(kind.identity.cast::<u64>().read_unaligned()),
                 _ => avx2::splat(kind.identity.cast::<u128>().read_unaligned()),
             };
-            let largest = avx2::splat(kind.largest);
-            let tail = self.bytes - (self.bytes - head) % WIDTH;
-            for part in [0..head, tail..self.bytes] {
-                if !part.is_empty() {
-                    let (at, n) = (part.start, part.len());
-                    let first = _mm256_min_epu8(avx2::load_ends(self.x.add(at), n), largest);
-                    avx2::store_ends(self.acc.add(at), first, n);
-                    avx2::store_ends(self.out.add(at), shown(self.late, identity, first), n);
-                }
-            }
-            for at in (head..tail).step_by(WIDTH) {
-                let first = _mm256_min_epu8(avx2::load(self.x.add(at)), largest);
-                avx2::store::<false>(self.acc.add(at), first);
-                let shown = shown(self.late, identity, first);
-                if stream {
-                    avx2::store::<true>(self.out.add(at), shown);
+            for _ in 0..panels.count {
+                if self.started {
+                    self.out.copy_from_nonoverlapping(self.acc, bytes);
+                } else if bytes < WIDTH {
+                    avx2::store_ends(self.out, identity, bytes);
                 } else {
-                    avx2::store::<false>(self.out.add(at), shown);
+                    let last = bytes - WIDTH;
+                    for at in (0..last).step_by(WIDTH).chain([last]) {
+                        avx2::store::<false>(self.out.add(at), identity);
+                    }
                 }
+                self = self.beside(panels);
             }
         }
     }
 
-    /// Rows whose accumulators are held apart, some registers at a time: combined with elements where they are,
-    /// and copied to where results belong.
+    /// Brings the accumulators of panels whose rows are done to behind the last one.
     ///
     /// # Safety
-    /// As [`Panel::plain_rows`]; the panel may be streamed if `stream`.
+    /// As [`run`].
     #[inline(always)]
-    unsafe fn held_rows(self, kind: Kind, exclusive: bool, stream: bool) {
+    unsafe fn end(mut self, kind: Kind, panels: Panels) {
+        let Panel { bytes, rows, .. } = self;
+        let mut nowhere = Aligned([MaybeUninit::uninit(); ACCUMULATORS]);
+        // SAFETY: this function's: all bytes are the row's, and there is room for them.
+        unsafe {
+            for _ in 0..panels.count {
+                let last = self.below(rows - 1);
+                if rows > 1 {
+                    self.acc.copy_from_nonoverlapping(last.out, bytes);
+                }
+                let last = Panel {
+                    out: nowhere.0.as_mut_ptr().cast(),
+                    started: self.started || rows > 1,
+                    ..last
+                };
+                inclusive(last, ONE, false, kind);
+                self = self.beside(panels);
+            }
+        }
+    }
+
+    /// Rows past the caches, some registers at a time: combined with elements where accumulators are, and copied
+    /// from there.
+    ///
+    /// # Safety
+    /// As [`Panel::plain_rows`]; the panel may be streamed.
+    #[inline(always)]
+    unsafe fn held_rows(self, kind: Kind) {
         /// Bytes that are done at a time.
         const PIECE: usize = 4 << 10;
-        let mut rest = self;
-        let head = if stream {
-            head(self.out, kind.size, WIDTH)
-        } else {
-            0
-        };
-        let mut room = Aligned([MaybeUninit::uninit(); PIECE + 2 * NARROW]);
-        let room = room.0.as_mut_ptr().cast::<u8>();
-        // SAFETY: this function's. All bytes of a piece are the row's; there is room for it.
-        unsafe {
-            if !self.started {
-                self.first_row(kind, head, stream);
-                rest = self.below(1);
-            }
-            while rest.rows > 0 {
-                let mut at = 0;
-                while at < self.bytes {
-                    let len = match self.bytes - at {
-                        rest if rest > PIECE + NARROW => PIECE + if at == 0 { head } else { 0 },
-                        rest => rest,
+        let mut row = self;
+        while row.rows > 0 {
+            let started = self.started || row.rows < self.rows;
+            let mut at = 0;
+            while at < self.bytes {
+                // All pieces but the first begin on a cache line of results.
+                let head = row.out.wrapping_add(at).addr().wrapping_neg() % LINE;
+                let len = match self.bytes - at {
+                    rest if rest > PIECE + 2 * NARROW => PIECE + head,
+                    rest => rest,
+                };
+                let piece = row.columns(at..at + len).first(1);
+                let before = if started {
+                    piece.acc.cast_const()
+                } else {
+                    null()
+                };
+                let step = Step::Plain {
+                    panels: ONE,
+                    before,
+                    bytes: len,
+                };
+                let next = piece.x.wrapping_offset(self.x_pitch);
+                // SAFETY: this function's: all bytes are the row's.
+                unsafe {
+                    let held = Panel {
+                        out: piece.acc,
+                        ..piece
                     };
-                    let mut piece = rest.columns(at..at + len).first(1);
-                    let out = piece.out;
-                    if exclusive {
-                        room.copy_from_nonoverlapping(piece.x, len);
-                        piece.x = room;
-                        copy(piece.acc, out, len, stream, 0);
-                    }
-                    (piece.out, piece.out_pitch) = (piece.acc, 0);
-                    let before = piece.acc.cast_const();
-                    (kind.step)(
-                        &piece,
-                        Step::Plain {
-                            panels: ONE,
-                            before,
-                            bytes: len,
-                        },
-                    );
-                    if !exclusive {
-                        copy(
-                            piece.acc,
-                            out,
-                            len,
-                            stream,
-                            piece
-                                .x
-                                .addr()
-                                .wrapping_add_signed(self.x_pitch)
-                                .wrapping_sub(out.addr()),
-                        );
-                    }
-                    at += len;
+                    (kind.step)(&held, step);
+                    copy_past(piece.acc, piece.out, len, next);
                 }
-                rest = rest.below(1);
+                at += len;
             }
+            row = row.below(1);
         }
     }
 
@@ -581,20 +644,18 @@ impl Panel {
                 let mut acc = load(if self.started { panel.acc } else { panel.x }, places);
                 if !self.started {
                     // The first row becomes the accumulators.
-                    let (identity, largest) =
-                        (avx2::splat(A::IDENTITY), avx2::splat(A::LARGEST_BYTE));
+                    let largest = avx2::splat(A::LARGEST_BYTE);
                     for (acc, at) in acc.iter_mut().zip(places) {
                         *acc = _mm256_min_epu8(*acc, largest);
-                        avx2::store::<false>(row.out.add(at), shown(self.late, identity, *acc));
+                        avx2::store::<false>(row.out.add(at), *acc);
                     }
                     row = row.below(1);
                 }
                 while row.rows > 0 {
                     let x = load(row.x, places);
                     for ((acc, x), at) in acc.iter_mut().zip(x).zip(places) {
-                        let before = *acc;
-                        *acc = A::step_lanes(before, x);
-                        avx2::store::<false>(row.out.add(at), shown(self.late, before, *acc));
+                        *acc = A::step_lanes(*acc, x);
+                        avx2::store::<false>(row.out.add(at), *acc);
                     }
                     row = row.below(1);
                 }
@@ -617,15 +678,13 @@ impl Panel {
             let mut acc = avx2::load_ends(if self.started { self.acc } else { self.x }, opaque(n));
             if !self.started {
                 // The first row becomes the accumulators.
-                let identity = avx2::splat(A::IDENTITY);
                 acc = _mm256_min_epu8(acc, avx2::splat(A::LARGEST_BYTE));
-                avx2::store_ends(self.out, shown(self.late, identity, acc), opaque(n));
+                avx2::store_ends(self.out, acc, opaque(n));
                 panel = self.below(1);
             }
             while panel.rows > 0 {
-                let before = acc;
-                acc = A::step_lanes(before, avx2::load_ends(panel.x, opaque(n)));
-                avx2::store_ends(panel.out, shown(self.late, before, acc), opaque(n));
+                acc = A::step_lanes(acc, avx2::load_ends(panel.x, opaque(n)));
+                avx2::store_ends(panel.out, acc, opaque(n));
                 panel = panel.below(1);
             }
             if self.keep {
@@ -675,27 +734,27 @@ impl Panel {
     }
 }
 
-/// Copies `len` bytes, at least a register; past the caches if `stream`, while it asks for what is so far from
-/// where they go.
+/// Copies `len` bytes, at least a register, past the caches, and asks for as many at `next`.
+///
+/// # Safety
+/// They are readable and writable; the processor has AVX2.
 #[inline(always)]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize, stream: bool, ask: usize) {
+unsafe fn copy_past(from: *const u8, to: *mut u8, len: usize, next: *const u8) {
+    let head = to.addr().wrapping_neg() % WIDTH;
+    // SAFETY: this function's. Addresses that are asked for may be anything.
     unsafe {
-        if !stream {
-            to.copy_from_nonoverlapping(from, len);
-            return;
-        }
-        let head = to.addr().wrapping_neg() % WIDTH;
         if head > 0 {
             avx2::store::<false>(to, avx2::load(from));
         }
         let mut at = head;
         while at + WIDTH <= len {
-            _mm_prefetch::<_MM_HINT_T0>(to.wrapping_add(at).wrapping_add(ask).cast());
+            _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(at).cast());
             avx2::store::<true>(to.add(at), avx2::load(from.add(at)));
             at += WIDTH;
         }
         if at < len {
-            avx2::store::<false>(to.add(len - WIDTH), avx2::load(from.add(len - WIDTH)));
+            let last = len - WIDTH;
+            avx2::store::<false>(to.add(last), avx2::load(from.add(last)));
         }
     }
 }
