@@ -18,21 +18,11 @@ pub trait Square<const N: usize> {
     /// # Safety
     /// As [`super::avx2::Lanewise::step_lanes`]; the elements are readable.
     unsafe fn load(p: *const u8, pitch: isize) -> [__m256i; N];
-    /// Reads the first `n < N` columns of a block; the others are anything.
-    ///
-    /// # Safety
-    /// As [`super::avx2::Lanewise::step_lanes`]; the elements are readable.
-    unsafe fn load_part(p: *const u8, pitch: isize, n: usize) -> [__m256i; N];
     /// Writes the columns of a whole block; past the caches if `STREAM`.
     ///
     /// # Safety
     /// As [`super::avx2::Lanewise::step_lanes`]; the elements are writable (and aligned to 32 bytes if `STREAM`).
     unsafe fn store<const STREAM: bool>(p: *mut u8, pitch: isize, columns: [__m256i; N]);
-    /// Writes the first `n < N` columns of a block.
-    ///
-    /// # Safety
-    /// As [`super::avx2::Lanewise::step_lanes`]; the elements are writable.
-    unsafe fn store_part(p: *mut u8, pitch: isize, columns: [__m256i; N], n: usize);
 }
 
 /// Two rows' 16 bytes in the two halves of a register.
@@ -156,25 +146,11 @@ impl Square<2> for Bytes16 {
         unsafe { [pair(p, q), pair(p.add(16), q.add(16))] }
     }
     #[inline(always)]
-    unsafe fn load_part(p: *const u8, pitch: isize, _n: usize) -> [__m256i; 2] {
-        // SAFETY: the caller's; there is one column.
-        unsafe { [pair(p, row(p, pitch, 1)), _mm256_setzero_si256()] }
-    }
-    #[inline(always)]
     unsafe fn store<const STREAM: bool>(p: *mut u8, pitch: isize, columns: [__m256i; 2]) {
         // SAFETY: the caller's.
         unsafe {
             avx2::store::<STREAM>(p, lower(columns[0], columns[1]));
             avx2::store::<STREAM>(row(p, pitch, 1), upper(columns[0], columns[1]));
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_part(p: *mut u8, pitch: isize, columns: [__m256i; 2], _n: usize) {
-        // SAFETY: the caller's; there is one column.
-        unsafe {
-            _mm_storeu_si128(p.cast(), _mm256_castsi256_si128(columns[0]));
-            let high = _mm256_extracti128_si256::<1>(columns[0]);
-            _mm_storeu_si128(row(p, pitch, 1).cast(), high);
         }
     }
 }
@@ -193,31 +169,11 @@ impl Square<4> for Bytes8 {
         }
     }
     #[inline(always)]
-    unsafe fn load_part(p: *const u8, pitch: isize, n: usize) -> [__m256i; 4] {
-        // SAFETY: the caller's.
-        unsafe {
-            let r: [__m256i; 4] =
-                std::array::from_fn(|i| avx2::load_part::<8>(row(p, pitch, i), n * 8));
-            let [c0, c1] = turn_2([lower(r[0], r[2]), lower(r[1], r[3])]);
-            let [c2, c3] = turn_2([upper(r[0], r[2]), upper(r[1], r[3])]);
-            [c0, c1, c2, c3]
-        }
-    }
-    #[inline(always)]
     unsafe fn store<const STREAM: bool>(p: *mut u8, pitch: isize, columns: [__m256i; 4]) {
         // SAFETY: the caller's.
         unsafe {
             for (i, r) in bytes8_rows(columns).into_iter().enumerate() {
                 avx2::store::<STREAM>(row(p, pitch, i), r);
-            }
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_part(p: *mut u8, pitch: isize, columns: [__m256i; 4], n: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            for (i, r) in bytes8_rows(columns).into_iter().enumerate() {
-                avx2::store_part::<8>(row(p, pitch, i), r, n * 8);
             }
         }
     }
@@ -249,31 +205,11 @@ impl Square<8> for Bytes4 {
         }
     }
     #[inline(always)]
-    unsafe fn load_part(p: *const u8, pitch: isize, n: usize) -> [__m256i; 8] {
-        // SAFETY: the caller's.
-        unsafe {
-            let r: [__m256i; 8] =
-                std::array::from_fn(|i| avx2::load_part::<4>(row(p, pitch, i), n * 4));
-            let [c0, c1, c2, c3] = turn_4(std::array::from_fn(|i| lower(r[i], r[i + 4])));
-            let [c4, c5, c6, c7] = turn_4(std::array::from_fn(|i| upper(r[i], r[i + 4])));
-            [c0, c1, c2, c3, c4, c5, c6, c7]
-        }
-    }
-    #[inline(always)]
     unsafe fn store<const STREAM: bool>(p: *mut u8, pitch: isize, columns: [__m256i; 8]) {
         // SAFETY: the caller's.
         unsafe {
             for (i, r) in bytes4_rows(columns).into_iter().enumerate() {
                 avx2::store::<STREAM>(row(p, pitch, i), r);
-            }
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_part(p: *mut u8, pitch: isize, columns: [__m256i; 8], n: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            for (i, r) in bytes4_rows(columns).into_iter().enumerate() {
-                avx2::store_part::<4>(row(p, pitch, i), r, n * 4);
             }
         }
     }
@@ -308,18 +244,6 @@ impl Square<8> for Bytes2 {
         }
     }
     #[inline(always)]
-    unsafe fn load_part(p: *const u8, pitch: isize, n: usize) -> [__m256i; 8] {
-        // SAFETY: the caller's.
-        unsafe {
-            turn_8(std::array::from_fn(|i| {
-                lower(
-                    avx2::load_part::<2>(row(p, pitch, i), n * 2),
-                    avx2::load_part::<2>(row(p, pitch, i + 8), n * 2),
-                )
-            }))
-        }
-    }
-    #[inline(always)]
     unsafe fn store<const STREAM: bool>(p: *mut u8, pitch: isize, columns: [__m256i; 8]) {
         // SAFETY: the caller's.
         unsafe {
@@ -327,16 +251,6 @@ impl Square<8> for Bytes2 {
                 let (low, high) = (_mm256_castsi256_si128(r), _mm256_extracti128_si256::<1>(r));
                 _mm_storeu_si128(row(p, pitch, i).cast(), low);
                 _mm_storeu_si128(row(p, pitch, i + 8).cast(), high);
-            }
-        }
-    }
-    #[inline(always)]
-    unsafe fn store_part(p: *mut u8, pitch: isize, columns: [__m256i; 8], n: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            for (i, r) in turn_8(columns).into_iter().enumerate() {
-                avx2::store_part::<2>(row(p, pitch, i), r, n * 2);
-                avx2::store_part::<2>(row(p, pitch, i + 8), upper(r, r), n * 2);
             }
         }
     }

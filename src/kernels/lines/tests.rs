@@ -68,6 +68,7 @@ struct Case {
     panels: usize,
     exclusive: bool,
     started: bool,
+    keep: bool,
     in_place: bool,
     stream: bool,
     /// Whether rows run backward, which is compared with rows turned around beforehand.
@@ -137,7 +138,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             rows: case.rows,
             acc: acc.0.as_mut_ptr(),
             started: case.started,
-            keep: true,
+            keep: case.keep,
             exclusive: case.exclusive,
             backward: case.backward && tuned,
             stream: false,
@@ -189,11 +190,13 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
         panic!("two results")
     };
     assert_eq!(same(out, tuned_out), None, "{op:?} {dtype:?} {case:?}");
-    assert_eq!(
-        same(acc, tuned_acc),
-        None,
-        "carry: {op:?} {dtype:?} {case:?}"
-    );
+    if case.keep {
+        assert_eq!(
+            same(acc, tuned_acc),
+            None,
+            "carry: {op:?} {dtype:?} {case:?}"
+        );
+    }
 }
 
 /// The first element in which two arrays differ, but for what is left open of a NaN.
@@ -243,15 +246,16 @@ fn groups_of_rows_give_the_bits_of_single_lines() {
             continue;
         }
         for len in (1..=35).chain([63, 64, 65, 130]) {
-            for turn in 0..6 {
+            for turn in 0..9 {
                 let case = Case {
                     across: false,
-                    rows: [1, 4, 7, 8, 21, 35][turn],
+                    rows: [1, 4, 7, 8, 21, 35, 70, 99, 130][turn],
                     len,
                     gap: random.below(3) * random.below(5),
                     panels: 1,
                     exclusive: random.below(2) == 0,
                     started: random.below(2) == 0,
+                    keep: random.below(2) == 0,
                     in_place: random.below(3) == 0,
                     stream: random.below(2) == 0,
                     backward: many.backward && random.below(2) == 0,
@@ -283,6 +287,7 @@ fn rows_that_meet_in_the_cache_give_the_same_bits() {
                 panels: 1,
                 exclusive: stream,
                 started: false,
+                keep: false,
                 in_place: false,
                 stream,
                 backward: false,
@@ -310,6 +315,7 @@ fn columns_give_the_bits_of_the_portable_kernel() {
                     panels: 1 + random.below(3),
                     exclusive: random.below(2) == 0,
                     started: random.below(2) == 0,
+                    keep: random.below(2) == 0,
                     in_place: random.below(3) == 0,
                     stream: random.below(2) == 0,
                     backward: false,
@@ -341,6 +347,7 @@ fn streamed_rows_of_every_alignment_give_the_same_bits() {
                             panels: 1,
                             exclusive: off % 8 == 0,
                             started: off % 12 == 0,
+                            keep: off % 16 == 0,
                             in_place: false,
                             stream: true,
                             backward: false,

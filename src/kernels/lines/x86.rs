@@ -8,7 +8,7 @@ use crate::elem::{Bf16, Bool, Complex, F16};
 use crate::kernels::{Mode, Overflow};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
-use crate::simd::avx2::Lanewise;
+use crate::simd::avx2::{Lanewise, WIDTH};
 
 /// Elements of a row up to which groups of rows beat the sliding windows of the kernels for single
 /// lines, whose start costs more.
@@ -38,6 +38,15 @@ const fn short<A: Lanewise>() -> Lines {
     Lines {
         longest: WINDOWS,
         ..long::<A>()
+    }
+}
+
+/// Kernels across, and along rows that are shorter than a register.
+const fn brief<A: Lanewise>() -> Lines {
+    Lines {
+        along: Some(rows::brief::<A>),
+        longest: WIDTH / size_of::<A::T>() - 1,
+        ..across::<A>()
     }
 }
 
@@ -76,28 +85,28 @@ pub fn lines(
         }
 
         // What wraps knows no sign.
-        (Op::Sum, DType::I8 | DType::U8) => lines!(across, Sum, i8),
-        (Op::Sum, DType::I16 | DType::U16) => lines!(across, Sum, i16),
+        (Op::Sum, DType::I8 | DType::U8) => lines!(brief, Sum, i8),
+        (Op::Sum, DType::I16 | DType::U16) => lines!(brief, Sum, i16),
         (Op::Sum, DType::I32 | DType::U32) => lines!(short, Sum, i32),
         (Op::Sum, DType::I64 | DType::U64) => lines!(short, Sum, i64),
-        (Op::Prod, DType::I8 | DType::U8) => lines!(across, Prod, i8),
-        (Op::Prod, DType::I16 | DType::U16) => lines!(across, Prod, i16),
+        (Op::Prod, DType::I8 | DType::U8) => lines!(brief, Prod, i8),
+        (Op::Prod, DType::I16 | DType::U16) => lines!(brief, Prod, i16),
         (Op::Prod, DType::I32 | DType::U32) => lines!(short, Prod, i32),
         (Op::Prod, DType::I64 | DType::U64) => lines!(short, Prod, i64),
-        (Op::Max, DType::I8) => lines!(across, Max, i8),
-        (Op::Max, DType::I16) => lines!(across, Max, i16),
+        (Op::Max, DType::I8) => lines!(brief, Max, i8),
+        (Op::Max, DType::I16) => lines!(brief, Max, i16),
         (Op::Max, DType::I32) => lines!(short, Max, i32),
         (Op::Max, DType::I64) => lines!(short, Max, i64),
-        (Op::Max, DType::U8) => lines!(across, Max, u8),
-        (Op::Max, DType::U16) => lines!(across, Max, u16),
+        (Op::Max, DType::U8) => lines!(brief, Max, u8),
+        (Op::Max, DType::U16) => lines!(brief, Max, u16),
         (Op::Max, DType::U32) => lines!(short, Max, u32),
         (Op::Max, DType::U64) => lines!(short, Max, u64),
-        (Op::Min, DType::I8) => lines!(across, Min, i8),
-        (Op::Min, DType::I16) => lines!(across, Min, i16),
+        (Op::Min, DType::I8) => lines!(brief, Min, i8),
+        (Op::Min, DType::I16) => lines!(brief, Min, i16),
         (Op::Min, DType::I32) => lines!(short, Min, i32),
         (Op::Min, DType::I64) => lines!(short, Min, i64),
-        (Op::Min, DType::U8) => lines!(across, Min, u8),
-        (Op::Min, DType::U16) => lines!(across, Min, u16),
+        (Op::Min, DType::U8) => lines!(brief, Min, u8),
+        (Op::Min, DType::U16) => lines!(brief, Min, u16),
         (Op::Min, DType::U32) => lines!(short, Min, u32),
         (Op::Min, DType::U64) => lines!(short, Min, u64),
         (Op::Sum | Op::Max, DType::Bool) => lines!(across, Max, Bool),
