@@ -33,11 +33,8 @@ use super::{Block, Panels};
 use crate::kernels::ACCUMULATORS;
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::cache::LINE;
-use crate::simd::x86::anchor;
 use std::arch::asm;
-use std::arch::x86_64::{
-    __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_blendv_epi8, _mm256_min_epu8,
-};
+use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_blendv_epi8, _mm256_min_epu8};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::null;
@@ -278,17 +275,6 @@ fn opaque(mut n: usize) -> usize {
     n
 }
 
-/// All ones for an exclusive scan, else 0: a register the compiler knows nothing of, for it would write
-/// every loop twice.
-///
-/// # Safety
-/// The processor has AVX2.
-#[inline(always)]
-pub unsafe fn late(exclusive: bool) -> __m256i {
-    // SAFETY: this function's.
-    unsafe { avx2::splat(-(opaque(exclusive as usize) as i64)) }
-}
-
 /// What an element's place shows.
 ///
 /// # Safety
@@ -297,71 +283,6 @@ pub unsafe fn late(exclusive: bool) -> __m256i {
 pub unsafe fn shown(late: __m256i, before: __m256i, after: __m256i) -> __m256i {
     // SAFETY: this function's.
     unsafe { _mm256_blendv_epi8(after, before, late) }
-}
-
-/// Where kernels that take several rows at a time ask for elements early.
-///
-/// That is in the next rows, since a processor does not foresee them (on a Zen 4, 128x256x256 f32 along: 1.9 ns
-/// an element without, 0.31 with it; 100000x100 f64: 1.13 and 0.64). Long rows it foresees (8x10^6 f64: asking
-/// a little further on in the same row costs a tenth).
-#[derive(Clone, Copy)]
-pub struct Ahead {
-    /// Bytes from an element that is read to one that is asked for,
-    x: isize,
-    /// and from one that is written.
-    out: isize,
-    /// Half a cache line, to be added to addresses that never ask, else 0.
-    never: usize,
-}
-
-impl Ahead {
-    /// Where a block asks whose rows have so many bytes and are taken so many together.
-    pub fn of(block: &Block, together: usize, bytes: usize) -> Ahead {
-        /// Bytes up to which what is asked for stays in a second-level cache until it is read.
-        const NEAR: usize = 64 << 10;
-        let never = if block.ahead == 0 || together * bytes > NEAR {
-            LINE / 2
-        } else {
-            0
-        };
-        Ahead {
-            x: block.x_pitch * together as isize,
-            out: block.out_pitch * together as isize,
-            never,
-        }
-    }
-
-    /// Asks for what comes after a register of each of `rows` rows, if it is the first half of a cache line;
-    /// for where results go as well, unless that is past the caches.
-    #[inline(always)]
-    pub fn fetch<const STREAM: bool>(
-        self,
-        (x, x_pitch): (*const u8, isize),
-        (out, out_pitch): (*mut u8, isize),
-        rows: usize,
-    ) {
-        // Not a test whether to ask at all: the compiler would make two loops of one.
-        if (x.addr() | self.never) & (LINE / 2) == 0 {
-            // Pointers and a count that the compiler does not know keep the loop as small as it is here.
-            let mut x = anchor(x.wrapping_offset(self.x));
-            let mut out = anchor(out.cast_const().wrapping_offset(self.out));
-            let mut left = opaque(rows);
-            while {
-                // SAFETY: the addresses may be anything.
-                unsafe {
-                    _mm_prefetch::<_MM_HINT_T1>(x.cast());
-                    if !STREAM {
-                        _mm_prefetch::<_MM_HINT_T1>(out.cast());
-                    }
-                }
-                left -= 1;
-                left > 0
-            } {
-                x = anchor(x.wrapping_offset(x_pitch));
-                out = anchor(out.wrapping_offset(out_pitch));
-            }
-        }
-    }
 }
 
 /// Whether results of rows of `bytes` bytes may go past the caches: whole registers at aligned addresses. Where
