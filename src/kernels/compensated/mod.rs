@@ -349,14 +349,34 @@ where
         let power = L::both(seed[2], seed[2]);
         let mut last = chains.as_ref()[0];
         let mut greatest = L::of(0.0, 0.0);
-        for i in 0..line.n {
-            let x = line.element::<T>(i).to_parts();
-            chains = T::Chains::push_own(chains, L::both(x, x));
-            last = T::Chains::result(T::Chains::chain(chains, power));
-            if T::Chains::WATCHED {
-                greatest = last.magnitude().larger(greatest);
+        // An exclusive scan shows each result one place further on, and the last one nowhere.
+        let mut nowhere = MaybeUninit::<T>::uninit();
+        let (mut x, mut out) = (line.x, line.out);
+        let mut shown = line.n;
+        let mut left = 0;
+        if line.exclusive {
+            out = out.wrapping_offset(line.out_step);
+            shown -= 1;
+            left = 1;
+        }
+        loop {
+            for _ in 0..shown {
+                let element = x.cast::<T>().read_unaligned().to_parts();
+                chains = T::Chains::push_own(chains, L::both(element, element));
+                last = T::Chains::result(T::Chains::chain(chains, power));
+                if T::Chains::WATCHED {
+                    greatest = last.magnitude().larger(greatest);
+                }
+                out.cast::<T>()
+                    .write_unaligned(T::of_parts(last.apart()[0]));
+                x = x.wrapping_offset(line.x_step);
+                out = out.wrapping_offset(line.out_step);
             }
-            line.show(i, T::of_parts(last.apart()[0]));
+            if left == 0 {
+                break;
+            }
+            out = nowhere.as_mut_ptr().cast();
+            (shown, left) = (left, 0);
         }
         let last = last.apart()[0];
         if T::Chains::WATCHED {
@@ -400,7 +420,10 @@ unsafe fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
             } else {
                 Stretched::<O, T, P>::first(x)
             };
-            line.show(i, Stretched::<O, T, P>::value(*state));
+            let at = i + line.exclusive as usize;
+            if at < line.n {
+                line.place(at, Stretched::<O, T, P>::value(*state));
+            }
         }
     }
 }

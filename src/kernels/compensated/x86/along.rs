@@ -44,6 +44,10 @@ impl Squares {
     /// # Safety
     /// As [`crate::kernels::Run`]; the processor has what the functions are compiled for.
     pub unsafe fn along(&self, block: &Block) {
+        if block.len <= self.alone {
+            // SAFETY: this function's.
+            return unsafe { self.rest.rows(block) };
+        }
         let size = self.rest.size;
         for row in 0..block.rows {
             // SAFETY: row is one of the block's rows, and has its state.
@@ -61,12 +65,7 @@ impl Squares {
                         started: block.started || at > 0,
                         exclusive: block.exclusive,
                     };
-                    // Short lines need not make room for pairs of squares.
-                    if line.n <= self.alone {
-                        self.rest.line(&line);
-                    } else {
-                        self.piece(&line, block.stream);
-                    }
+                    self.piece(&line, block.stream);
                 }
             }
         }
