@@ -75,20 +75,6 @@ impl Line {
         }
     }
 
-    /// Writes the result at an element: where that is, or if the scan is exclusive one place behind it, if the
-    /// line has that.
-    ///
-    /// # Safety
-    /// There are as many elements, of this type, and they lie elsewhere than the results.
-    #[inline(always)]
-    pub unsafe fn show<T>(&self, i: usize, result: T) {
-        let at = i + self.exclusive as usize;
-        if at < self.n {
-            // SAFETY: this function's.
-            unsafe { self.place(at, result) }
-        }
-    }
-
     /// Writes what a place shows.
     ///
     /// # Safety
@@ -128,18 +114,18 @@ impl Scan {
     /// # Safety
     /// The line's elements are addressable, their places are for writing, and the state is there; the
     /// processor has what `stretch` is compiled for.
+    #[inline]
     pub unsafe fn line(&self, line: &Line) {
-        for at in (0..line.n).step_by(STRETCH) {
+        let mut rest = *line;
+        let mut left = line.n;
+        while left > 0 {
+            rest.n = left.min(STRETCH);
             // SAFETY: this function's.
-            unsafe {
-                (self.stretch)(&Line {
-                    x: line.x.offset(at as isize * line.x_step),
-                    out: line.out.offset(at as isize * line.out_step),
-                    n: STRETCH.min(line.n - at),
-                    started: line.started || at > 0,
-                    ..*line
-                });
-            }
+            unsafe { (self.stretch)(&rest) };
+            left -= rest.n;
+            rest.x = rest.x.wrapping_offset(STRETCH as isize * line.x_step);
+            rest.out = rest.out.wrapping_offset(STRETCH as isize * line.out_step);
+            rest.started = true;
         }
     }
 

@@ -18,7 +18,8 @@
 //! side, one in each lane of a register; only the middle is a chain, with two numbers for 64 elements. Where
 //! there are too few for that, or registers too narrow, both chains of one stretch are done side by side, which
 //! takes as long as one of them. (Beside each chain that of the next stretch by itself, so that the middle is
-//! not waited for: products of f64 without AVX2 took 8 % less, all else the same or more.)
+//! not waited for: products of f64 without AVX2 took 8 % less, all else the same or more.) Down the rows of
+//! a block the middle is known when a stretch begins, and both chains go on together: [`down`].
 //! Nothing is exchanged between what is before an element and what is behind it: a large element late
 //! in a line costs no earlier result its accuracy, which a split by the largest element of a block
 //! (S. M. Rump, T. Ogita and S. Oishi, "Accurate floating-point summation", 2008) would.
@@ -80,6 +81,7 @@
 //! cut off where the pair would stand for another result.
 
 mod chain;
+mod down;
 mod lanes;
 mod line;
 #[cfg(test)]
@@ -99,6 +101,7 @@ use chain::{
     Chains, ComplexFactors, ProductOfDoubles, ProductWithErrors, RealFactors, Steps, SumOfDoubles,
     SumWithErrors,
 };
+use down::{ByTwo, Down, Strip};
 use lanes::{Beside, Complexes, Parts, Reals};
 use line::{Line, Scan};
 use std::marker::PhantomData;
@@ -310,10 +313,22 @@ where
     }
 }
 
+/// The accumulator after a stretch, on every processor.
+#[inline(never)]
+fn appended<O, T: ByStretches<O, P>, const P: usize>(acc: &T::Acc, own: &Own<P>) -> Option<T::Acc> {
+    acc.append::<Split>(own)
+}
+
 /// A [`line::Stretch`] for every processor.
 unsafe fn stretch_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(line: &Line) {
     // SAFETY: this function's.
     unsafe { stretch::<O, T, P, T::Anywhere, Split>(line) }
+}
+
+/// [`Down::rows`] for every processor.
+unsafe fn rows_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Strip) {
+    // SAFETY: this function's.
+    unsafe { down::rows::<O, T, ByTwo<T::Anywhere>, P>(strip) }
 }
 
 /// The same where all is ordinary and no zero's sign is at stake; `None` elsewhere, with anything in
@@ -349,14 +364,34 @@ where
         let power = L::both(seed[2], seed[2]);
         let mut last = chains.as_ref()[0];
         let mut greatest = L::of(0.0, 0.0);
-        for i in 0..line.n {
-            let x = line.element::<T>(i).to_parts();
-            chains = T::Chains::push_own(chains, L::both(x, x));
-            last = T::Chains::result(T::Chains::chain(chains, power));
-            if T::Chains::WATCHED {
-                greatest = last.magnitude().larger(greatest);
+        // An exclusive scan shows each result one place further on, and the last one nowhere.
+        let mut nowhere = MaybeUninit::<T>::uninit();
+        let (mut x, mut out) = (line.x, line.out);
+        let mut shown = line.n;
+        let mut left = 0;
+        if line.exclusive {
+            out = out.wrapping_offset(line.out_step);
+            shown -= 1;
+            left = 1;
+        }
+        loop {
+            for _ in 0..shown {
+                let element = x.cast::<T>().read_unaligned().to_parts();
+                chains = T::Chains::push_own(chains, L::both(element, element));
+                last = T::Chains::result(T::Chains::chain(chains, power));
+                if T::Chains::WATCHED {
+                    greatest = last.magnitude().larger(greatest);
+                }
+                out.cast::<T>()
+                    .write_unaligned(T::of_parts(last.apart()[0]));
+                x = x.wrapping_offset(line.x_step);
+                out = out.wrapping_offset(line.out_step);
             }
-            line.show(i, T::of_parts(last.apart()[0]));
+            if left == 0 {
+                break;
+            }
+            out = nowhere.as_mut_ptr().cast();
+            (shown, left) = (left, 0);
         }
         let last = last.apart()[0];
         if T::Chains::WATCHED {
@@ -400,7 +435,10 @@ unsafe fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
             } else {
                 Stretched::<O, T, P>::first(x)
             };
-            line.show(i, Stretched::<O, T, P>::value(*state));
+            let at = i + line.exclusive as usize;
+            if at < line.n {
+                line.place(at, Stretched::<O, T, P>::value(*state));
+            }
         }
     }
 }
@@ -408,6 +446,21 @@ unsafe fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
 impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
     /// Stretch by stretch, on every processor.
     const ANYWHERE: Scan = Scan::of::<O, T, P>(stretch_anywhere::<O, T, P>);
+
+    /// Columns by twos, where that is faster: conversions of 16 bits and complex products take their time, and
+    /// many instructions, in any order.
+    const DOWN: Option<Down> = {
+        let converted = size_of::<T>() == 2;
+        let multiplied = P == 2 && !<T::Chains as Chains>::WATCHED;
+        match converted || multiplied {
+            true => None,
+            false => Some(Down::of::<O, T, P>(
+                2,
+                rows_anywhere::<O, T, P>,
+                Self::ANYWHERE,
+            )),
+        }
+    };
 
     /// Scans every row of the block.
     ///
@@ -424,7 +477,12 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
     /// As [`super::Run`].
     unsafe fn across(block: &Block) {
         // SAFETY: this function's.
-        unsafe { Self::ANYWHERE.down(block) }
+        unsafe {
+            match const { &Self::DOWN } {
+                Some(down) => down.across(block),
+                None => Self::ANYWHERE.down(block),
+            }
+        }
     }
 }
 

@@ -453,6 +453,8 @@ fn same_bits_across<T: Draw>(op: Op) {
         (200, 9),
         (700, 33),
         (130, 3),
+        (100, 65),
+        (66, 150),
     ] {
         let lines: Vec<Vec<T>> = (0..len).map(|_| make(&mut random, rows)).collect();
         let reference = tested(Isa::Scalar, op, dtype);
@@ -461,9 +463,10 @@ fn same_bits_across<T: Draw>(op: Op) {
             .collect();
         for isa in everywhere() {
             let (kernel, carries) = tested(isa, op, dtype);
-            for variant in 0..16 {
+            for variant in 0..32 {
                 let exclusive = variant & 1 != 0;
                 let started = variant & 4 != 0;
+                let keep = variant & 16 == 0;
                 let pitch = (len + 3) * size;
                 let mut x = vec![0u8; rows * pitch];
                 let mut apart = vec![0xa5u8; rows * pitch];
@@ -498,7 +501,7 @@ fn same_bits_across<T: Draw>(op: Op) {
                             rows: piece.min(rows - top),
                             acc,
                             started: started || top > 0,
-                            keep: true,
+                            keep: keep || top + piece < rows,
                             exclusive,
                             backward: false,
                             stream: false,
@@ -514,6 +517,9 @@ fn same_bits_across<T: Draw>(op: Op) {
                             let at = format!("{isa:?} {rows}x{len} {variant} at {i} of {j}");
                             assert_eq!(r.bits(), expected.bits(), "{at}: {r:?} for {expected:?}");
                         }
+                        if !keep {
+                            continue;
+                        }
                         let mut carry_out = vec![0u8; carries.size];
                         (carries.export)(
                             acc.add(j * kernel.acc_size),
@@ -527,6 +533,56 @@ fn same_bits_across<T: Draw>(op: Op) {
                         );
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_down_columns_have_the_bits_of_sums_along_where_a_stretch_by_itself_overflows() {
+    let (rows, len) = (90, 24);
+    let mut random = Random(11);
+    let mut x: Vec<f64> = (0..rows * len)
+        .map(|_| random.signed() * 2f64.powi(960))
+        .collect();
+    for j in 0..len {
+        x[(j % 5) * len + j] = -1.5e308;
+        x[66 * len + j] = 1.2e308;
+        x[(70 + j % 3) * len + j] = if j % 4 == 0 { 1.0 } else { 1.1e308 };
+    }
+    let (reference, carries) = tested(Isa::Scalar, Op::Sum, DType::F64);
+    for isa in everywhere() {
+        let (kernel, _) = tested(isa, Op::Sum, DType::F64);
+        let mut out = vec![0.0f64; rows * len];
+        let mut acc = vec![0u128; len * super::super::LARGEST_ACCUMULATOR / 16];
+        let pitch = (len * 8) as isize;
+        // SAFETY: arrays of rows and columns, and an accumulator for each column.
+        unsafe {
+            (kernel.across)(&Block {
+                x: x.as_ptr().cast(),
+                x_pitch: pitch,
+                out: out.as_mut_ptr().cast(),
+                out_pitch: pitch,
+                len,
+                rows,
+                acc: acc.as_mut_ptr().cast(),
+                started: false,
+                keep: false,
+                exclusive: false,
+                backward: false,
+                stream: false,
+                ahead: 0,
+            });
+        }
+        for j in 0..len {
+            let line: Vec<f64> = (0..rows).map(|i| x[i * len + j]).collect();
+            let (expected, _) = scan((reference, carries), &line, None, PLAIN);
+            for (i, expected) in expected.iter().enumerate() {
+                assert_eq!(
+                    out[i * len + j].to_bits(),
+                    expected.to_bits(),
+                    "{isa:?} {i} {j}"
+                );
             }
         }
     }

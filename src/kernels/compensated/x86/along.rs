@@ -1,4 +1,4 @@
-//! Lines and columns as pairs of squares, of any type.
+//! Lines as pairs of squares, of any type.
 
 use super::super::line::Line;
 use super::super::{STRETCH, Scan};
@@ -28,8 +28,8 @@ pub struct Squares {
     /// Writes what changes nothing at the end of a stretch: on a line that is no whole one it stands for what
     /// it lacks. None if zeros may change their signs by it; then such a stretch is done by itself.
     pub neutral: Option<unsafe fn(*mut u8)>,
-    /// Scans pairs of a line, or of columns, unless there is an exception: [`super::Pairs::scan`].
-    pub scans: [unsafe fn(&Work, &mut Room) -> bool; 2],
+    /// Scans pairs of a line unless there is an exception: [`super::Pairs::scan`].
+    pub scan: unsafe fn(&Work, &mut Room) -> bool,
     /// Writes as many stretches that have been left in the room.
     pub elements: unsafe fn(usize, &Room, *mut u8),
     /// Whether a state is one that is as well scanned stretch by stretch.
@@ -44,6 +44,10 @@ impl Squares {
     /// # Safety
     /// As [`crate::kernels::Run`]; the processor has what the functions are compiled for.
     pub unsafe fn along(&self, block: &Block) {
+        if block.len <= self.alone {
+            // SAFETY: this function's.
+            return unsafe { self.rest.rows(block) };
+        }
         let size = self.rest.size;
         for row in 0..block.rows {
             // SAFETY: row is one of the block's rows, and has its state.
@@ -61,12 +65,7 @@ impl Squares {
                         started: block.started || at > 0,
                         exclusive: block.exclusive,
                     };
-                    // Short lines need not make room for pairs of squares.
-                    if line.n <= self.alone {
-                        self.rest.line(&line);
-                    } else {
-                        self.piece(&line, block.stream);
-                    }
+                    self.piece(&line, block.stream);
                 }
             }
         }
@@ -119,16 +118,14 @@ impl Squares {
             }
             let work = Work {
                 pairs: &pairs,
-                pitches: [0; 2],
                 stretches: len.div_ceil(STRETCH),
-                len: STRETCH,
-                states: line.state,
+                state: line.state,
                 started: line.started,
                 exclusive: line.exclusive,
                 ahead: ahead && len == PIECE,
             };
             let mut room = Room::new();
-            if (self.scans[0])(&work, &mut room) {
+            if (self.scan)(&work, &mut room) {
                 let to = line.out.add(done * size);
                 to.copy_from_nonoverlapping(results, more * size);
             } else {
@@ -160,73 +157,5 @@ impl Squares {
         // SAFETY: this function's; they are a piece at most.
         unsafe { (self.elements)(stretches, room, elements) };
         scan(elements);
-    }
-
-    /// Scans down the rows of the block.
-    ///
-    /// # Safety
-    /// As [`along`](Self::along).
-    pub unsafe fn across(&self, block: &Block) {
-        let whole = block.len - block.len % self.rows;
-        for top in (0..block.rows).step_by(STRETCH) {
-            let rows = top..block.rows.min(top + STRETCH);
-            for column in (0..whole).step_by(self.rows) {
-                // SAFETY: this function's; panels are taken from the block's columns.
-                unsafe {
-                    let at = column * self.rest.size;
-                    self.panel(&Block {
-                        x: block.x.offset(top as isize * block.x_pitch).add(at),
-                        out: block.out.offset(top as isize * block.out_pitch).add(at),
-                        len: self.rows,
-                        rows: rows.len(),
-                        acc: block.acc.add(column * self.rest.state_size),
-                        started: block.started || top > 0,
-                        ..*block
-                    });
-                }
-            }
-            // SAFETY: this function's.
-            unsafe { self.rest.columns(block, rows, whole..block.len) }
-        }
-    }
-
-    /// Scans down a stretch of rows of a panel, of as many columns as a pair has stretches.
-    ///
-    /// # Safety
-    /// As [`across`](Self::across); the block is no larger.
-    unsafe fn panel(&self, block: &Block) {
-        let (x, out) = (block.x, block.out);
-        let work = Work {
-            pairs: &[Place { x, out }],
-            pitches: [block.x_pitch, block.out_pitch],
-            stretches: block.len,
-            len: block.rows,
-            states: block.acc,
-            started: block.started,
-            exclusive: block.exclusive,
-            ahead: false,
-        };
-        let mut room = Room::new();
-        // SAFETY: this function's; the room holds as many rows as a stretch has.
-        unsafe {
-            if (self.scans[1])(&work, &mut room) {
-                return;
-            }
-            let size = self.rest.size;
-            self.again(&room, block.len, |lines| {
-                for column in 0..block.len {
-                    self.rest.line(&Line {
-                        x: lines.add(column * STRETCH * size),
-                        x_step: size as isize,
-                        out: block.out.add(column * size),
-                        out_step: block.out_pitch,
-                        n: block.rows,
-                        state: block.acc.add(column * self.rest.state_size),
-                        started: block.started,
-                        exclusive: block.exclusive,
-                    });
-                }
-            });
-        }
     }
 }

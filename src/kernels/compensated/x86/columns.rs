@@ -4,7 +4,6 @@ use super::super::lanes::{Beside, Lanes, Two};
 use super::super::{Parted, STRETCH};
 use super::registers::{Eight, Fusing, One, Watch};
 use crate::elem::{Bf16, Complex, F16};
-use crate::simd::avx2;
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square};
 use std::arch::x86_64::*;
 
@@ -28,10 +27,6 @@ pub trait Columns<const P: usize, const N: usize, const K: usize>: Parted<P> {
     unsafe fn load(x: *const Self) -> [Self::Column; N];
     /// The inverse of [`load`](Self::load).
     unsafe fn store(out: *mut Self, columns: [Self::Column; N]);
-    /// A column whose elements follow each other.
-    unsafe fn read(x: *const u8) -> Self::Column;
-    /// The inverse of [`read`](Self::read).
-    unsafe fn write(out: *mut u8, column: Self::Column);
     /// A column in doubles.
     unsafe fn widen(column: Self::Column) -> [Eight; K];
     /// The column that rounds doubles.
@@ -122,19 +117,6 @@ macro_rules! columns_of_squares {
                 }
             }
             #[inline(always)]
-            unsafe fn read(x: *const u8) -> [__m256i; 2] {
-                // SAFETY: this function's.
-                unsafe { [avx2::load(x), avx2::load(x.add(avx2::WIDTH))] }
-            }
-            #[inline(always)]
-            unsafe fn write(out: *mut u8, [left, right]: [__m256i; 2]) {
-                // SAFETY: this function's.
-                unsafe {
-                    avx2::store::<false>(out, left);
-                    avx2::store::<false>(out.add(avx2::WIDTH), right);
-                }
-            }
-            #[inline(always)]
             unsafe fn widen([left, right]: [__m256i; 2]) -> [Eight; $k] {
                 // SAFETY: this function's.
                 unsafe { $widen(left, right) }
@@ -167,7 +149,7 @@ columns_of_squares! {
 /// if anything was lost. Such a number fits in a float if it is as large as the normal ones; those below, which
 /// are zero or have few digits, are rounded to nearest later on.
 #[inline(always)]
-unsafe fn to_odd(doubles: __m256d) -> __m256d {
+pub unsafe fn to_odd(doubles: __m256d) -> __m256d {
     // SAFETY: the caller's: the instruction set is there.
     unsafe {
         let lost = _mm256_set1_epi64x((1 << 29) - 1);
@@ -193,16 +175,6 @@ macro_rules! columns_of_one_square {
             unsafe fn store(out: *mut Self, columns: [__m256i; 8]) {
                 // SAFETY: this function's.
                 unsafe { Bytes2::store::<false>(out.cast(), (STRETCH * 2) as isize, columns) }
-            }
-            #[inline(always)]
-            unsafe fn read(x: *const u8) -> __m256i {
-                // SAFETY: this function's.
-                unsafe { avx2::load(x) }
-            }
-            #[inline(always)]
-            unsafe fn write(out: *mut u8, column: __m256i) {
-                // SAFETY: this function's.
-                unsafe { avx2::store::<false>(out, column) }
             }
             #[inline(always)]
             unsafe fn widen(column: __m256i) -> [Eight; 2] {
@@ -251,7 +223,7 @@ columns_of_one_square! {
 
 /// Floats rounded to their upper halves; NaN is anything.
 #[inline(always)]
-unsafe fn narrow_bf16(floats: __m256i) -> __m128i {
+pub unsafe fn narrow_bf16(floats: __m256i) -> __m128i {
     // SAFETY: the caller's: the instruction set is there.
     unsafe {
         let even = _mm256_and_si256(_mm256_srli_epi32::<16>(floats), _mm256_set1_epi32(1));

@@ -11,7 +11,6 @@ use crate::compensate::Append;
 use crate::op::Combine;
 use crate::pair::Fused;
 use crate::simd::x86::anchor;
-use arrayvec::ArrayVec;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
@@ -44,21 +43,17 @@ pub struct Place {
     pub out: *mut u8,
 }
 
-/// What there is to scan: stretches of a line, one behind the other, or down some columns of a block.
+/// What there is to scan: stretches of a line, one behind the other.
 pub struct Work<'a> {
-    /// Pairs of squares one after the other on a line, or one of as many columns of a block.
+    /// Pairs of squares one after the other.
     pub pairs: &'a [Place],
-    /// Down: bytes from one row of the block to the next, in `x` and in `out`.
-    pub pitches: [isize; 2],
     /// Stretches.
     pub stretches: usize,
-    /// Elements of each: [`STRETCH`] on a line.
-    pub len: usize,
-    /// The line's state, or one a column, as in [`crate::kernels::Block`].
-    pub states: *mut u8,
+    /// The line's state: read if `started`, and written.
+    pub state: *mut u8,
     pub started: bool,
     pub exclusive: bool,
-    /// On a line, whether to ask for the elements behind these, and for their places, meanwhile: a processor
+    /// Whether to ask for the elements behind these, and for their places, meanwhile: a processor
     /// does not see what comes next where several stretches are read side by side.
     pub ahead: bool,
 }
@@ -153,34 +148,24 @@ impl<
     /// there; the processor has the instruction sets.
     #[target_feature(enable = "avx2,fma,f16c,bmi2")]
     #[inline(never)]
-    pub unsafe fn scan<const DOWN: bool>(work: &Work, room: &mut Room) -> bool {
-        let states = work.states.cast::<StateOf<O, T, P>>();
+    pub unsafe fn scan(work: &Work, room: &mut Room) -> bool {
+        let state = work.state.cast::<StateOf<O, T, P>>();
         let room = room.0.as_mut_ptr().cast::<Eight>();
         // The numbers of stretches by themselves, and then what each starts from, as they stand in a column.
         let mut numbers = [const { MaybeUninit::<[f64; LANES]>::uninit() }; 4];
-        let mut after = ArrayVec::new();
         // SAFETY: this function's; every column of every pair is in the room.
         unsafe {
             for (i, pair) in work.pairs.iter().enumerate() {
                 let mut own = [T::Chains::own(); K];
-                if DOWN {
-                    for row in 0..work.len {
-                        let x = pair.x.offset(row as isize * work.pitches[0]);
-                        Self::ask_beside(x);
-                        let column = T::read(x);
-                        Self::push_own(column, room.add(row * K), &mut own);
+                for at in (0..STRETCH).step_by(N) {
+                    if work.ahead {
+                        Self::ask(work.pairs[0].x, i, at);
                     }
-                } else {
-                    for at in (0..STRETCH).step_by(N) {
-                        if work.ahead {
-                            Self::ask(work.pairs[0].x, i, at);
-                        }
-                        let columns = T::load(pair.x.cast::<T>().add(at));
-                        each_column!(n => {
-                            let room = room.add((i * STRETCH + at + n) * K);
-                            Self::push_own(columns[n], room, &mut own);
-                        });
-                    }
+                    let columns = T::load(pair.x.cast::<T>().add(at));
+                    each_column!(n => {
+                        let room = room.add((i * STRETCH + at + n) * K);
+                        Self::push_own(columns[n], room, &mut own);
+                    });
                 }
                 for (k, own) in own.iter().enumerate() {
                     for (numbers, own) in numbers.iter_mut().zip(own.as_ref()) {
@@ -192,16 +177,16 @@ impl<
             let numbers = numbers
                 .each_mut()
                 .map(|numbers| numbers.as_mut_ptr().cast());
-            if !Self::starts(work, numbers, DOWN, &mut after) {
+            let Some(acc) = Self::starts(work, numbers) else {
                 return false;
-            }
+            };
 
             let mut watch = Watch::new();
             let mut shown = match work.started {
-                true => Stretched::<O, T, P>::value(states.read()),
+                true => Stretched::<O, T, P>::value(state.read()),
                 false => O::IDENTITY,
             };
-            let mut ends = ArrayVec::<[f64; P], STRETCHES>::new();
+            let mut end = [0.0; P];
             for (i, pair) in work.pairs.iter().enumerate() {
                 let mut chains: [Chain<O, T, P>; K] = [Numbers::all(Eight::of(0.0, 0.0)); K];
                 for (k, chain) in chains.iter_mut().enumerate() {
@@ -211,46 +196,30 @@ impl<
                     }
                 }
                 // In memory, for only exclusive scans have a use for it, and the others none for as many registers.
-                let mut last = Self::shown::<DOWN>(work);
-                let last = anchor(&raw mut last).cast_mut();
-                if DOWN {
-                    for row in 0..work.len {
-                        let column = Self::push(room.add(row * K), &mut chains, &mut watch);
-                        let out = pair.out.offset(row as isize * work.pitches[1]);
-                        Self::ask_beside(out);
-                        T::write(
-                            out,
-                            if work.exclusive {
-                                last.replace(column)
-                            } else {
-                                column
-                            },
-                        );
+                let mut last = MaybeUninit::<T::Column>::zeroed();
+                let last = anchor(last.as_mut_ptr()).cast_mut();
+                for at in (0..STRETCH).step_by(N) {
+                    if work.ahead {
+                        let out = work.pairs[0].out.cast_const();
+                        Self::ask(out, i, at);
                     }
-                } else {
-                    for at in (0..STRETCH).step_by(N) {
-                        if work.ahead {
-                            let out = work.pairs[0].out.cast_const();
-                            Self::ask(out, i, at);
+                    let room = room.add((i * STRETCH + at) * K);
+                    let mut columns = [Self::push(room, &mut chains, &mut watch); N];
+                    each_column!(n => {
+                        if n > 0 {
+                            columns[n] = Self::push(room.add(n * K), &mut chains, &mut watch);
                         }
-                        let room = room.add((i * STRETCH + at) * K);
-                        let mut columns = [Self::push(room, &mut chains, &mut watch); N];
+                    });
+                    if work.exclusive {
+                        let mut before = last.replace(columns[N - 1]);
                         each_column!(n => {
-                            if n > 0 {
-                                columns[n] = Self::push(room.add(n * K), &mut chains, &mut watch);
-                            }
+                            std::mem::swap(&mut columns[n], &mut before);
                         });
-                        if work.exclusive {
-                            let mut before = last.replace(columns[N - 1]);
-                            each_column!(n => {
-                                std::mem::swap(&mut columns[n], &mut before);
-                            });
-                        }
-                        T::store(pair.out.cast::<T>().add(at), columns);
                     }
+                    T::store(pair.out.cast::<T>().add(at), columns);
                 }
                 let rows = (work.stretches - i * Self::ROWS).min(Self::ROWS);
-                if work.exclusive && !DOWN {
+                if work.exclusive {
                     // Each stretch begins with the last result of the one before.
                     let column = last.cast::<T>();
                     for row in 0..rows {
@@ -261,22 +230,14 @@ impl<
                 }
                 let doubles = Self::ends(&chains);
                 let doubles = (&raw const doubles).cast::<f64>();
-                for row in if DOWN { 0..rows } else { rows - 1..rows } {
-                    let mut end = [0.0; P];
-                    for (p, end) in end.iter_mut().enumerate() {
-                        *end = doubles.add(place::<T, P, N, K>(row, 0, p)).read();
-                    }
-                    ends.push(end);
+                for (p, end) in end.iter_mut().enumerate() {
+                    *end = doubles.add(place::<T, P, N, K>(rows - 1, 0, p)).read();
                 }
             }
             if !watch.sound() {
                 return false;
             }
-            // A line's last pair has the last word.
-            let ends = &ends[ends.len() - after.len()..];
-            for (row, (acc, &last)) in after.into_iter().zip(ends).enumerate() {
-                states.add(row).write(State { acc, last });
-            }
+            state.write(State { acc, last: end });
         }
         true
     }
@@ -322,15 +283,6 @@ impl<
         }
     }
 
-    /// Asks for what is in the same row of the next pair of as many columns: a processor that reads rows a little
-    /// at a time does not see what comes next.
-    #[inline(always)]
-    fn ask_beside(column: *const u8) {
-        let next = column.wrapping_add(size_of::<T::Column>());
-        // SAFETY: a hint, which may be any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(next.cast()) }
-    }
-
     /// Asks for a share of the piece after the one at `piece`, as large as a block of columns: that of the
     /// block at a column of a pair.
     ///
@@ -348,40 +300,29 @@ impl<
         }
     }
 
-    /// Puts what each stretch starts from in the place of its own numbers, and finds the accumulators after
-    /// them, that of a line or those of columns; returns false if there is an exception.
+    /// Puts what each stretch starts from in the place of its own numbers, and finds the accumulator after them;
+    /// none if there is an exception.
     ///
     /// # Safety
     /// As [`scan`](Self::scan); those of the numbers that the stretches by themselves have are there.
     #[inline(always)]
-    unsafe fn starts(
-        work: &Work,
-        numbers: [*mut f64; 4],
-        down: bool,
-        after: &mut ArrayVec<T::Acc, STRETCHES>,
-    ) -> bool {
-        let states = work.states.cast::<StateOf<O, T, P>>();
-        let mut before = Stretched::<O, T, P>::nothing();
+    unsafe fn starts(work: &Work, numbers: [*mut f64; 4]) -> Option<T::Acc> {
+        // SAFETY: this function's.
+        let (before, first) = unsafe {
+            let before = match work.started {
+                true => work.state.cast::<StateOf<O, T, P>>().read(),
+                false => Stretched::<O, T, P>::nothing(),
+            };
+            (before, work.pairs[0].x.cast::<T>().read_unaligned())
+        };
+        let first = first.to_parts();
+        if <T::Chains as Chains>::Steps::hides(&before.last, work.started, &first) {
+            return None;
+        }
+        let mut acc = before.acc;
         for row in 0..work.stretches {
-            if down || row == 0 {
-                // SAFETY: this function's.
-                let first = unsafe {
-                    before = match work.started {
-                        true => states.add(row).read(),
-                        false => Stretched::<O, T, P>::nothing(),
-                    };
-                    work.pairs[0].x.cast::<T>().add(row).read_unaligned()
-                };
-                if <T::Chains as Chains>::Steps::hides(
-                    &before.last,
-                    work.started,
-                    &first.to_parts(),
-                ) {
-                    return false;
-                }
-            }
             let mut own = [[0.0; P]; 4];
-            let seed = before.acc.seed();
+            let seed = acc.seed();
             for p in 0..P {
                 let at = place::<T, P, N, K>(row % Self::ROWS, row / Self::ROWS, p);
                 // SAFETY: this function's.
@@ -394,37 +335,9 @@ impl<
                     }
                 }
             }
-            let Some(next) = before.acc.append::<Fused>(&own) else {
-                return false;
-            };
-            before.acc = next;
-            if down {
-                after.push(before.acc);
-            }
+            acc = acc.append::<Fused>(&own)?;
         }
-        if !down {
-            after.push(before.acc);
-        }
-        true
-    }
-
-    /// What columns of a block have shown last.
-    ///
-    /// # Safety
-    /// As [`scan`](Self::scan).
-    #[inline(always)]
-    unsafe fn shown<const DOWN: bool>(work: &Work) -> T::Column {
-        let mut shown = [O::IDENTITY; 32];
-        // SAFETY: this function's; a column has at most 16 elements, in at most 64 bytes.
-        unsafe {
-            if DOWN && work.exclusive && work.started {
-                let states = work.states.cast::<StateOf<O, T, P>>();
-                for (row, shown) in shown[..work.stretches].iter_mut().enumerate() {
-                    *shown = Stretched::<O, T, P>::value(states.add(row).read());
-                }
-            }
-            T::read(shown.as_ptr().cast())
-        }
+        Some(acc)
     }
 
     /// What chains show, before it is rounded to the type.

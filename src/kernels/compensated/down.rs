@@ -1,0 +1,540 @@
+//! Columns side by side, row after row.
+//!
+//! Down the rows of a block what is before a stretch is known when it begins, so that both chains of a column go on
+//! together and elements are read once. Columns are taken in *groups*, which lie in registers for a few rows and
+//! wait in the first-level cache meanwhile, and groups in *strips*: rows of a strip are read from left to
+//! right, as they lie in memory.
+//!
+//! Where nothing is before a stretch, the chain that goes on is that of the stretch by itself, and one of
+//! them is enough. So it is in the last stretch of sums if nobody asks for the total: then it has to
+//! be known only that there is one, and results far from the end of the range tell.
+
+use super::chain::{Chains, Numbers, Steps};
+use super::lanes::{Beside, Lanes, Parts};
+use super::line::Scan;
+use super::{ByStretches, Parted, STRETCH, State, StateOf, Stretched, appended};
+use crate::accumulate::Accumulate;
+use crate::compensate::Append;
+use crate::kernels::Block;
+use crate::op::Combine;
+use crate::pair::Split;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::x86::anchor;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+/// Groups of a strip at most: up to 2 KiB of a row, whose numbers fit in the first-level cache.
+const GROUPS: usize = 32;
+
+/// Bytes of a group's row at most.
+const GROUP_BYTES: usize = 64;
+
+/// Bytes of a strip's row at most where elements are copied, because their results are written to the same places.
+const COPIED: usize = 256;
+
+/// Rows that a group stays in registers for. (To ask for the rows behind them was no faster.)
+const ROWS: usize = 8;
+
+/// Below this in magnitude, the results of a stretch of a sum and the one before tell that the stretch by itself is
+/// finite: it is the difference of two of them, but for roundings.
+const TELLING: f64 = f64::from_bits((1023 + 1020) << 52);
+
+/// Doubles of a group's numbers at most.
+const NUMBERS: usize = 8 * 8;
+
+/// Adjacent elements of a row in a register.
+///
+/// # Safety
+/// For all functions here: the processor has the registers' instruction set.
+pub trait Group<T, const P: usize> {
+    /// The register.
+    type Lanes: Lanes;
+    /// How many elements.
+    const COLUMNS: usize = size_of::<Self::Lanes>() / (8 * P);
+    /// Reads them.
+    unsafe fn read(x: *const u8) -> Self::Lanes;
+    /// Rounds and writes them.
+    unsafe fn write(out: *mut u8, doubles: Self::Lanes);
+}
+
+/// Two elements.
+pub struct ByTwo<L>(PhantomData<L>);
+
+impl<T: Parted<P>, L: Beside<P>, const P: usize> Group<T, P> for ByTwo<L> {
+    type Lanes = L;
+    #[inline(always)]
+    unsafe fn read(x: *const u8) -> L {
+        // SAFETY: this function's.
+        unsafe {
+            let [first, second] = x.cast::<[T; 2]>().read_unaligned();
+            L::both(first.to_parts(), second.to_parts())
+        }
+    }
+    #[inline(always)]
+    unsafe fn write(out: *mut u8, doubles: L) {
+        // SAFETY: this function's.
+        unsafe {
+            let [first, second] = doubles.apart();
+            let results = [T::of_parts(first), T::of_parts(second)];
+            out.cast::<[T; 2]>().write_unaligned(results);
+        }
+    }
+}
+
+/// Columns of a stretch of rows: at least one group, at most [`GROUPS`].
+pub struct Strip {
+    x: *const u8,
+    x_pitch: isize,
+    out: *mut u8,
+    out_pitch: isize,
+    /// Where elements are copied to, or null.
+    copy: *mut u8,
+    copy_pitch: usize,
+    rows: usize,
+    columns: usize,
+    /// Columns of a group.
+    group: usize,
+    /// The numbers of all groups: one after the other those of [`Chains::Own`], of [`Chains::Chain`] and the greatest
+    /// magnitudes of results, each of all columns.
+    numbers: *mut f64,
+    /// One state a column: read if `started`, written if `total`.
+    states: *mut u8,
+    started: bool,
+    /// Whether there is but the chain that goes on.
+    alone: bool,
+    /// Whether what follows needs the total.
+    total: bool,
+    /// Results of sums have to be below this, and what is before them.
+    bound: f64,
+    exclusive: bool,
+}
+
+impl Strip {
+    fn groups(&self) -> usize {
+        self.columns.div_ceil(self.group)
+    }
+
+    /// The first column of a group. The last one overlaps the one before where columns do not divide by groups, but
+    /// only its own ones count.
+    fn first(&self, g: usize) -> usize {
+        (g * self.group).min(self.columns - self.group)
+    }
+}
+
+/// How columns of a type are scanned.
+///
+/// # Safety
+/// For all functions: the strip is a part of a block that may be scanned, and there is room for the numbers,
+/// aligned for registers, and for `rows` they are there; the processor has what they are compiled for.
+#[derive(Clone, Copy)]
+pub struct Down {
+    /// Columns of a group.
+    group: usize,
+    /// [`Chains::WATCHED`]: totals of others are needed anyway, for they tell what is ordinary.
+    watched: bool,
+    /// [`Parted::BOUND`].
+    bound: f64,
+    /// Makes the numbers, and returns the groups that make an exception, the first one in the lowest bit.
+    begin: unsafe fn(&Strip) -> u32,
+    /// Scans rows.
+    rows: unsafe fn(&Strip),
+    /// Makes the states of what has no exception, and returns the groups that have one: results' places of those have
+    /// anything.
+    end: unsafe fn(&Strip, u32) -> u32,
+    /// What is too narrow, or not ordinary: column by column.
+    rest: Scan,
+}
+
+impl Down {
+    /// That of a type, with rows by a function.
+    pub const fn of<O, T, const P: usize>(group: usize, rows: unsafe fn(&Strip), rest: Scan) -> Down
+    where
+        O: Combine<T>,
+        T: ByStretches<O, P>,
+    {
+        assert!(group * size_of::<T>() <= GROUP_BYTES);
+        assert!(group * P * counts::<O, T, P>() <= NUMBERS);
+        Down {
+            group,
+            watched: <T::Chains as Chains>::WATCHED,
+            bound: T::BOUND,
+            begin: begin::<O, T, P>,
+            rows,
+            end: end::<O, T, P>,
+            rest,
+        }
+    }
+
+    /// Scans down the rows of the block.
+    ///
+    /// # Safety
+    /// As [`crate::kernels::Run`]; the processor has what the functions are compiled for.
+    #[inline(never)]
+    pub unsafe fn across(&self, block: &Block) {
+        let in_place = block.x == block.out.cast_const();
+        let most = match in_place {
+            true => COPIED / self.rest.size,
+            false => GROUPS * self.group,
+        };
+        let mut left = 0;
+        while left < block.len {
+            // No strip is narrower than a group.
+            let columns = match block.len - left {
+                all if all <= most => all,
+                all if all < most + self.group => most - self.group,
+                _ => most,
+            };
+            let at = left * self.rest.size;
+            // SAFETY: this function's: the strip is a part of the block.
+            unsafe {
+                let strip = Block {
+                    x: block.x.add(at),
+                    out: block.out.add(at),
+                    len: columns,
+                    acc: block.acc.add(left * self.rest.state_size),
+                    ..*block
+                };
+                if columns < self.group {
+                    self.rest.down(&strip);
+                } else if in_place {
+                    self.in_place(&strip);
+                } else {
+                    for top in (0..block.rows).step_by(STRETCH) {
+                        let x = strip.x.offset(top as isize * strip.x_pitch);
+                        self.stretch(&strip, top, x, None);
+                    }
+                }
+            }
+            left += columns;
+        }
+    }
+
+    /// Scans a strip whose results take the places of its elements, which are copied for exceptions: meanwhile, if
+    /// they are read but once and before their places are written, else beforehand.
+    ///
+    /// # Safety
+    /// As [`across`](Self::across); a row has at most as many bytes as are [`COPIED`].
+    #[inline(never)]
+    unsafe fn in_place(&self, strip: &Block) {
+        let mut copy = MaybeUninit::<[u8; STRETCH * COPIED]>::uninit();
+        let copy = copy.as_mut_ptr().cast::<u8>();
+        let bytes = strip.len * self.rest.size;
+        let meanwhile = !strip.exclusive && strip.len.is_multiple_of(self.group);
+        let within = Block {
+            x_pitch: bytes as isize,
+            ..*strip
+        };
+        for top in (0..strip.rows).step_by(STRETCH) {
+            // SAFETY: this function's; there is room for a stretch of rows.
+            unsafe {
+                let x = strip.x.offset(top as isize * strip.x_pitch);
+                if meanwhile {
+                    self.stretch(strip, top, x, Some(copy));
+                    continue;
+                }
+                for row in 0..STRETCH.min(strip.rows - top) {
+                    let x = x.offset(row as isize * strip.x_pitch);
+                    copy.add(row * bytes).copy_from_nonoverlapping(x, bytes);
+                }
+                self.stretch(&within, top, copy, None);
+            }
+        }
+    }
+
+    /// Scans a stretch of a strip's rows, with elements from `x` on, of which a copy is left if there is room given.
+    ///
+    /// # Safety
+    /// As [`across`](Self::across).
+    unsafe fn stretch(&self, strip: &Block, top: usize, x: *const u8, copy: Option<*mut u8>) {
+        let rows = STRETCH.min(strip.rows - top);
+        let started = strip.started || top > 0;
+        // SAFETY: this function's.
+        unsafe {
+            let out = strip.out.offset(top as isize * strip.out_pitch);
+            let keep = strip.keep || top + rows < strip.rows;
+            let total = keep || !self.watched;
+            let mut numbers = Numbered(MaybeUninit::uninit());
+            let mut nowhere = MaybeUninit::<[u8; GROUPS * GROUP_BYTES]>::uninit();
+            let nowhere = nowhere.as_mut_ptr().cast::<u8>();
+            let copy_pitch = match copy {
+                Some(_) => strip.len * self.rest.size,
+                None => 0,
+            };
+            let all = Strip {
+                x,
+                x_pitch: strip.x_pitch,
+                out,
+                out_pitch: strip.out_pitch,
+                rows,
+                columns: strip.len,
+                group: self.group,
+                copy: copy.unwrap_or(std::ptr::null_mut()),
+                copy_pitch,
+                numbers: numbers.0.as_mut_ptr().cast(),
+                states: strip.acc,
+                started,
+                alone: self.watched && !(started && total),
+                total,
+                bound: match total {
+                    true => self.bound,
+                    false => self.bound.min(TELLING),
+                },
+                exclusive: strip.exclusive,
+            };
+            let failed = (self.begin)(&all);
+            // An exclusive scan shows each result one row further on, and the last ones nowhere.
+            let shown = rows - strip.exclusive as usize;
+            let mut row = 0;
+            while row < rows {
+                let (few, out) = if row < shown {
+                    let at = (row + strip.exclusive as usize) as isize * strip.out_pitch;
+                    (ROWS.min(shown - row), out.wrapping_offset(at))
+                } else {
+                    (1, nowhere)
+                };
+                (self.rows)(&Strip {
+                    x: x.offset(row as isize * strip.x_pitch),
+                    out,
+                    copy: all.copy.wrapping_add(row * copy_pitch),
+                    rows: few,
+                    ..all
+                });
+                row += few;
+            }
+            let mut failed = (self.end)(&all, failed);
+            let again = Block {
+                x: copy.map_or(x, <*mut u8>::cast_const),
+                x_pitch: copy.map_or(strip.x_pitch, |_| copy_pitch as isize),
+                out,
+                started,
+                ..*strip
+            };
+            while failed != 0 {
+                let first = failed.trailing_zeros() as usize * self.group;
+                let columns = first..strip.len.min(first + self.group);
+                self.rest.columns(&again, 0..rows, columns);
+                failed &= failed - 1;
+            }
+        }
+    }
+}
+
+/// The numbers of a strip.
+#[repr(align(64))]
+struct Numbered(MaybeUninit<[f64; GROUPS * NUMBERS]>);
+
+type Own<O, T, const P: usize, L> = <<T as ByStretches<O, P>>::Chains as Chains>::Own<L>;
+type Chain<O, T, const P: usize, L> = <<T as ByStretches<O, P>>::Chains as Chains>::Chain<L>;
+
+/// How many registers there are.
+const fn count<N: Numbers<L>, L>() -> usize {
+    size_of::<N>() / size_of::<L>()
+}
+
+/// A column by itself.
+type Column<const P: usize> = Parts<Split, P>;
+
+/// How many numbers a stretch by itself has,
+const fn owns<O: Combine<T>, T: ByStretches<O, P>, const P: usize>() -> usize {
+    count::<Own<O, T, P, Column<P>>, Column<P>>()
+}
+
+/// how many a chain,
+const fn chains<O: Combine<T>, T: ByStretches<O, P>, const P: usize>() -> usize {
+    count::<Chain<O, T, P, Column<P>>, Column<P>>()
+}
+
+/// and how many there are in all.
+const fn counts<O: Combine<T>, T: ByStretches<O, P>, const P: usize>() -> usize {
+    owns::<O, T, P>() + chains::<O, T, P>() + 1
+}
+
+/// [`Down::begin`].
+unsafe fn begin<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Strip) -> u32 {
+    let states = strip.states.cast::<StateOf<O, T, P>>();
+    let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
+    let width = strip.group * P;
+    let mut failed = 0;
+    // SAFETY: this function's.
+    unsafe {
+        let nothing = Stretched::<O, T, P>::nothing();
+        let own = T::Chains::own::<Column<P>>();
+        for g in 0..strip.groups() {
+            for column in 0..strip.group {
+                let at = strip.first(g) + column;
+                let x = strip.x.cast::<T>().add(at).read_unaligned();
+                let (state, shown) = if strip.started {
+                    let state = &*states.add(at);
+                    (state, Stretched::<O, T, P>::value(*state))
+                } else {
+                    (&nothing, O::IDENTITY)
+                };
+                let mut sound =
+                    !<T::Chains as Chains>::Steps::hides(&state.last, strip.started, &x.to_parts());
+                if T::Chains::WATCHED {
+                    for part in state.last {
+                        sound &= part.abs() < strip.bound;
+                    }
+                }
+                failed |= (!sound as u32) << g;
+                if strip.exclusive {
+                    strip.out.cast::<T>().add(at).write_unaligned(shown);
+                }
+                let seed = state.acc.seed();
+                let numbers = strip
+                    .numbers
+                    .add(g * (owns + chains + 1) * width + column * P);
+                for p in 0..P {
+                    for (i, own) in own.as_ref().iter().enumerate() {
+                        numbers.add(i * width + p).write(own.0[p]);
+                    }
+                    for (i, seed) in seed[..chains].iter().enumerate() {
+                        numbers.add((owns + i) * width + p).write(seed[p]);
+                    }
+                    numbers.add((owns + chains) * width + p).write(0.0);
+                }
+            }
+        }
+    }
+    failed
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn anchor<T>(pointer: *const T) -> *const T {
+    pointer
+}
+
+/// [`Down::rows`], for any function that it is compiled into.
+#[inline(always)]
+pub unsafe fn rows<O, T, G, const P: usize>(strip: &Strip)
+where
+    O: Combine<T>,
+    T: ByStretches<O, P>,
+    G: Group<T, P>,
+{
+    let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
+    // SAFETY: this function's.
+    unsafe {
+        for g in 0..strip.groups() {
+            let first = strip.first(g) * size_of::<T>();
+            let (mut x, mut out) = (strip.x.add(first), strip.out.add(first));
+            let mut copy = match strip.copy.is_null() {
+                true => strip.copy,
+                false => strip.copy.add(first),
+            };
+            let numbers = strip
+                .numbers
+                .cast::<G::Lanes>()
+                .add(g * (owns + chains + 1));
+            let own_place = numbers.cast::<Own<O, T, P, G::Lanes>>();
+            let chain_place = numbers.add(owns).cast::<Chain<O, T, P, G::Lanes>>();
+            let mut chain = chain_place.read();
+            let mut greatest = numbers.add(owns + chains).read();
+            macro_rules! row {
+                ($x:ident $(=> $before:expr)?) => {
+                    let $x = G::read(x);
+                    // No part of the loops' conditions: the compiler would make them twice.
+                    copy = anchor(copy).cast_mut();
+                    if !copy.is_null() {
+                        copy.copy_from_nonoverlapping(x, G::COLUMNS * size_of::<T>());
+                        copy = copy.wrapping_add(strip.copy_pitch);
+                    }
+                    $($before;)?
+                    chain = T::Chains::push(chain, $x);
+                    let result = T::Chains::result(chain);
+                    if T::Chains::WATCHED {
+                        greatest = result.magnitude().larger(greatest);
+                    }
+                    G::write(out, result);
+                    x = x.wrapping_offset(strip.x_pitch);
+                    out = out.wrapping_offset(strip.out_pitch);
+                };
+            }
+            if T::Chains::WATCHED && strip.alone {
+                for _ in 0..strip.rows {
+                    row!(x);
+                }
+            } else {
+                let mut own = own_place.read();
+                for _ in 0..strip.rows {
+                    row!(x => own = T::Chains::push_own(own, x));
+                }
+                own_place.write(own);
+            }
+            chain_place.write(chain);
+            numbers.add(owns + chains).write(greatest);
+        }
+    }
+}
+
+/// [`Down::end`].
+unsafe fn end<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    strip: &Strip,
+    mut failed: u32,
+) -> u32 {
+    let states = strip.states.cast::<StateOf<O, T, P>>();
+    let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
+    let width = strip.group * P;
+    // SAFETY: this function's.
+    unsafe {
+        let nothing = Stretched::<O, T, P>::nothing();
+        for g in 0..strip.groups() {
+            let mut after = [const { MaybeUninit::<StateOf<O, T, P>>::uninit() }; GROUP_BYTES / 8];
+            let first = strip.first(g);
+            let owned = g * strip.group - first..strip.group;
+            let numbers = strip.numbers.add(g * (owns + chains + 1) * width);
+            let mut sound = failed >> g & 1 == 0;
+            for column in owned.clone() {
+                let numbers = numbers.add(column * P);
+                let mut chain =
+                    T::Chains::chain(T::Chains::own::<Column<P>>(), Column::of(1.0, 1.0));
+                let mut own = [[0.0; P]; 4];
+                for p in 0..P {
+                    for (i, chain) in chain.as_mut().iter_mut().enumerate() {
+                        chain.0[p] = numbers.add((owns + i) * width + p).read();
+                    }
+                    // The only chain of a line's first stretch is that stretch by itself.
+                    let from = if strip.alone { owns } else { 0 };
+                    for (i, own) in own[..owns].iter_mut().enumerate() {
+                        own[p] = numbers.add((from + i) * width + p).read();
+                    }
+                }
+                let last = T::Chains::result(chain).0;
+                if T::Chains::WATCHED {
+                    // A NaN is not greater than anything, but stays to the end.
+                    for (p, last) in last.iter().enumerate() {
+                        let greatest = numbers.add((owns + chains) * width + p).read();
+                        sound &= greatest < strip.bound && last.abs() < strip.bound;
+                    }
+                }
+                if strip.total {
+                    let state = match strip.started {
+                        true => &*states.add(first + column),
+                        false => &nothing,
+                    };
+                    // Sums take no more instructions than a call.
+                    let acc = match T::Chains::WATCHED {
+                        true => state.acc.append::<Split>(&own),
+                        false => appended::<O, T, P>(&state.acc, &own),
+                    };
+                    match acc {
+                        Some(acc) => {
+                            after[column].write(State { acc, last });
+                        }
+                        None => sound = false,
+                    }
+                }
+            }
+            if !sound {
+                failed |= 1 << g;
+            } else if strip.total {
+                for column in owned {
+                    states
+                        .add(first + column)
+                        .write(after[column].assume_init());
+                }
+            }
+        }
+    }
+    failed
+}
