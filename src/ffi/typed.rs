@@ -14,12 +14,22 @@ use crate::threads;
 ///
 /// # Safety
 /// As the typed functions.
-#[inline]
+#[inline(never)]
 unsafe fn contiguous(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
     if unsafe { super::short(op, dtype, x, n as i64, out) } {
         return super::succeed(None);
     }
+    // SAFETY: the caller's.
+    unsafe { any(op, dtype, x, n, out) }
+}
+
+/// The same for any number of elements. A function of its own, for what it needs takes a while to set up.
+///
+/// # Safety
+/// As the typed functions.
+#[inline(never)]
+unsafe fn any(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> cum_status {
     super::guarded(None, || {
         let extent = i64::try_from(n).map_err(|_| Error::ShapeTooLarge {
             what: "x",

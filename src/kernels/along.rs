@@ -2,6 +2,30 @@
 
 use super::Block;
 use crate::accumulate::Accumulate;
+use crate::simd::anchor;
+
+/// As [`super::Few`].
+///
+/// # Safety
+/// `x` and `out` hold the elements.
+pub unsafe fn few<A: Accumulate>(x: *const u8, out: *mut u8, n: usize) {
+    let (mut x, mut out) = (x.cast::<A::T>(), out.cast::<A::T>());
+    // SAFETY: this function's; an element is read before its place is written.
+    unsafe {
+        let end = x.add(n);
+        let mut acc = A::first(x.read_unaligned());
+        out.write_unaligned(A::value(acc));
+        // Anchored, or else the compiler unrolls the loop, which is longer and no faster.
+        while {
+            x = anchor(x.add(1));
+            x != end
+        } {
+            out = out.add(1);
+            acc = A::step(acc, x.read_unaligned());
+            out.write_unaligned(A::value(acc));
+        }
+    }
+}
 
 /// Scans every row of the block.
 ///

@@ -118,7 +118,13 @@ pub struct Kernel {
     pub acc_size: usize,
     /// Finds the first overflow, in the integer types.
     pub check: Option<Check>,
+    /// Scans few elements, in the operations that are plain.
+    pub few: Option<Few>,
 }
+
+/// Scans a line of so many elements, contiguous in `x` and in `out`, which are the same or do not meet: at least
+/// one, and so few that nothing but one after the other is worth its start.
+pub type Few = unsafe fn(*const u8, *mut u8, usize);
 
 /// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
 /// that is. The accumulator is read if `started` and written.
@@ -151,11 +157,15 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         splits: false,
         acc_size: size_of::<A::Acc>(),
         check: None,
+        few: None,
     }
 }
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
-    const KERNEL: Kernel = elementary::<Self>();
+    const KERNEL: Kernel = Kernel {
+        few: Some(along::few::<Self>),
+        ..elementary::<Self>()
+    };
 }
 
 impl<O: Overflowing<T>, T: Elem> Family for Saturating<O, T> {
@@ -233,28 +243,52 @@ pub fn kernel(
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
-/// The kernels for a request that leaves overflow at its default, and mode as well or asks for compensated
-/// results, on this process's instruction set, and what is done with their carries: looked up once.
+/// What a request needs that leaves overflow at its default, and mode as well or asks for compensated results.
+#[derive(Clone, Copy)]
+pub struct Unplanned {
+    /// The kernels on this process's instruction set,
+    pub kernel: &'static Kernel,
+    /// and what is done with their carries.
+    pub carries: &'static Carries,
+    /// Scans few elements,
+    pub few: Option<Few>,
+    /// at most so many of them.
+    pub most: usize,
+}
+
+/// Elements up to which a plain loop is as good as a kernel, whose start takes longer than what it saves.
+fn few(op: Op, dtype: DType) -> usize {
+    match (op, dtype) {
+        // One operation waits for the other there as well, in sums up to where chains are guessed.
+        (Op::Sum | Op::Prod, DType::F32 | DType::F64) => 640,
+        // Kernels convert by an instruction that not every processor has.
+        (_, DType::F16 | DType::Bf16) => 0,
+        _ => 32,
+    }
+}
+
+/// What such a request needs: looked up once.
 #[inline]
-pub fn unplanned(
-    compensated: bool,
-    op: Op,
-    dtype: DType,
-) -> Option<(&'static Kernel, &'static Carries)> {
-    type Entry = Option<(&'static Kernel, &'static Carries)>;
-    static TABLES: [OnceLock<[[Entry; DType::COUNT]; Op::COUNT]>; 2] =
-        [const { OnceLock::new() }; 2];
+pub fn unplanned(compensated: bool, op: Op, dtype: DType) -> Option<&'static Unplanned> {
+    type Table = [[Option<Unplanned>; DType::COUNT]; Op::COUNT];
+    static TABLES: [OnceLock<Table>; 2] = [const { OnceLock::new() }; 2];
     let table = TABLES[compensated as usize].get_or_init(|| {
         let mode = match compensated {
             true => Mode::Compensated,
             false => Mode::Sequential,
         };
         let (isa, overflow) = (Isa::current(), Overflow::default());
-        let entry =
-            |op, dtype| kernel(isa, op, dtype, mode, overflow).zip(carries(op, dtype, mode));
+        let entry = |op, dtype| {
+            Some(Unplanned {
+                kernel: kernel(isa, op, dtype, mode, overflow)?,
+                carries: carries(op, dtype, mode)?,
+                few: portable(op, dtype, mode, overflow)?.few,
+                most: few(op, dtype),
+            })
+        };
         Op::ALL.map(|op| DType::ALL.map(|dtype| entry(op, dtype)))
     });
-    table[op as usize][dtype as usize]
+    table[op as usize][dtype as usize].as_ref()
 }
 
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks

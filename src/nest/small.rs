@@ -12,6 +12,21 @@ use std::mem::MaybeUninit;
 /// `x` and `out` hold `n` elements, and nobody else writes them.
 #[inline]
 pub unsafe fn run_short(line: &ShortLine) {
+    // SAFETY: this function's.
+    unsafe {
+        match line.needed.few {
+            Some(few) if line.n <= line.needed.most => few(line.x, line.out, line.n),
+            _ => run_more(line),
+        }
+    }
+}
+
+/// [`run_short`] of more than a few elements. A function of its own, for the room that it takes.
+///
+/// # Safety
+/// As [`run_short`].
+#[inline(never)]
+unsafe fn run_more(line: &ShortLine) {
     let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
     let block = Block {
         x: line.x,
@@ -29,7 +44,7 @@ pub unsafe fn run_short(line: &ShortLine) {
         ahead: 0,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
-    unsafe { (line.kernel.along)(&block) }
+    unsafe { (line.needed.kernel.along)(&block) }
 }
 
 /// Does a small scan.

@@ -10,7 +10,7 @@
 use super::REGROUPED_FROM;
 use super::request::{FLATTEN, Nan, Request, check_carries};
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Carries, Kernel, Lines, Mode, Overflow};
+use crate::kernels::{self, Carries, Kernel, Lines, Mode, Overflow, Unplanned};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::tile::{self, Move};
@@ -28,8 +28,8 @@ pub const SMALL_TURNED: usize = 256;
 /// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
 /// are one.
 pub struct ShortLine {
-    /// The kernels.
-    pub kernel: &'static Kernel,
+    /// What it needs.
+    pub needed: &'static Unplanned,
     /// The elements.
     pub x: *const u8,
     /// Their results: the same memory, or apart.
@@ -46,8 +46,8 @@ impl ShortLine {
         if n == 0 || n > SMALL || !lie_well(x, out, n * dtype.size()) {
             return None;
         }
-        let (kernel, _) = kernels::unplanned(false, op, dtype)?;
-        Some(ShortLine { kernel, x, out, n })
+        let needed = kernels::unplanned(false, op, dtype)?;
+        Some(ShortLine { needed, x, out, n })
     }
 }
 
@@ -124,7 +124,10 @@ impl Small {
         {
             return None;
         }
-        let (kernel, carries) = kernels::unplanned(mode == Mode::Compensated, request.op, dtype)?;
+        let compensated = mode == Mode::Compensated;
+        let &Unplanned {
+            kernel, carries, ..
+        } = kernels::unplanned(compensated, request.op, dtype)?;
         if options.carry_in.is_some() || options.carry_out.is_some() {
             let x = Range::new(x.pointer.addr(), bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;

@@ -110,3 +110,29 @@ mod tests {
         }
     }
 }
+
+/// A pointer whose origin the compiler no longer knows.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "it does nothing, so it touches nothing behind the pointer either"
+)]
+#[inline(always)]
+pub fn anchor<T>(mut pointer: *const T) -> *const T {
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!(
+            "/* {0} */",
+            inout(reg) pointer,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    pointer
+}
+
+/// The same, by way of memory.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[inline(always)]
+pub fn anchor<T>(pointer: *const T) -> *const T {
+    std::hint::black_box(pointer)
+}

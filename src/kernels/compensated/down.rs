@@ -19,7 +19,7 @@ use crate::kernels::Block;
 use crate::op::Combine;
 use crate::pair::Split;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::x86::anchor;
+use crate::simd::anchor;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 

@@ -28,10 +28,10 @@
 use super::columns::{may_stream, shown};
 use super::{Block, Run};
 use crate::kernels::along;
+use crate::simd::anchor;
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::cache::LINE;
 use crate::simd::square::{Bytes2, Bytes4, Bytes8, Bytes16, Square, row};
-use crate::simd::x86::anchor;
 use std::arch::asm;
 use std::arch::x86_64::*;
 

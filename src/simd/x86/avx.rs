@@ -27,7 +27,7 @@ macro_rules! moves {
 
         #[inline(always)]
         fn anchor<T>(pointer: *const T) -> *const T {
-            super::anchor(pointer)
+            crate::simd::anchor(pointer)
         }
 
         #[inline(always)]

@@ -24,7 +24,7 @@ impl Registers for Sse2 {
 
     #[inline(always)]
     fn anchor<T>(pointer: *const T) -> *const T {
-        super::anchor(pointer)
+        crate::simd::anchor(pointer)
     }
 
     #[inline(always)]

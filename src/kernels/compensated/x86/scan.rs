@@ -10,7 +10,7 @@ use crate::accumulate::Accumulate;
 use crate::compensate::Append;
 use crate::op::Combine;
 use crate::pair::Fused;
-use crate::simd::x86::anchor;
+use crate::simd::anchor;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
