@@ -97,20 +97,6 @@ impl Isa {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Isa;
-
-    #[test]
-    fn a_cap_never_raises_the_instruction_set() {
-        let best = Isa::best(None);
-        for cap in Isa::ALL {
-            let capped = Isa::best(Some(cap));
-            assert!(capped <= cap && capped <= best && capped.available());
-        }
-    }
-}
-
 /// A pointer whose origin the compiler no longer knows.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(
@@ -135,4 +121,18 @@ pub fn anchor<T>(mut pointer: *const T) -> *const T {
 #[inline(always)]
 pub fn anchor<T>(pointer: *const T) -> *const T {
     std::hint::black_box(pointer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+
+    #[test]
+    fn a_cap_never_raises_the_instruction_set() {
+        let best = Isa::best(None);
+        for cap in Isa::ALL {
+            let capped = Isa::best(Some(cap));
+            assert!(capped <= cap && capped <= best && capped.available());
+        }
+    }
 }

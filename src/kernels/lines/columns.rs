@@ -263,7 +263,7 @@ fn places(bytes: Range<usize>) -> [usize; 4] {
 /// Bytes in front of the first multiple of `align` at or behind an address; 0 where an element would lie on it.
 fn head(out: *mut u8, size: usize, align: usize) -> usize {
     let head = out.addr().wrapping_neg() % align;
-    if head % size == 0 { head } else { 0 }
+    if head.is_multiple_of(size) { head } else { 0 }
 }
 
 /// The same number, which the compiler takes for another one each time: else it writes a loop of its
