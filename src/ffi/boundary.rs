@@ -100,6 +100,31 @@ fn report(error: Error, message: Option<MessageBuffer>) -> cum_status {
     error.status() as cum_status
 }
 
+/// Whether a caller's options ask for nothing that a call without them would not do.
+///
+/// # Safety
+/// As [`message_of`].
+#[inline]
+pub unsafe fn ask_nothing(options: *const cum_options) -> bool {
+    if options.is_null() {
+        return true;
+    }
+    // SAFETY: the size is the first field, and the others are there if it says so.
+    unsafe {
+        (*options).struct_size == size_of::<cum_options>() && {
+            let raw = &*options;
+            let choices = [raw.flags as i32, raw.mode, raw.nan, raw.overflow];
+            choices == [0; 4]
+                && raw.dtype == CUM_DTYPE_DEFAULT
+                && raw.max_threads >= 0
+                && raw.carry_in.is_null()
+                && raw.carry_out.is_null()
+                && raw.progress.is_none()
+                && raw.message.is_null()
+        }
+    }
+}
+
 /// What a caller's options mean.
 #[derive(Default)]
 pub struct Decoded {
