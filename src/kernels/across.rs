@@ -1,8 +1,8 @@
 //! Across: from row to row, every column a line.
 //!
 //! This is the kernel for every accumulator on every machine, and there are many accumulators, so it is kept
-//! small; what pays is in [`super::lines`]. Where accumulators are elements, only one loop is written for
-//! each, of which the compiler makes vectors: a piece of the row of accumulators combined with elements.
+//! small; what pays is in [`super::lines`]. Where accumulators are elements, each row is combined with the results
+//! of the row before, by one loop of which the compiler makes vectors.
 
 use super::Block;
 use crate::accumulate::Accumulate;
@@ -60,87 +60,148 @@ pub unsafe fn run_elementary<A: Accumulate<Acc = <A as Accumulate>::T>>(block: &
         size: size_of::<A::T>(),
         identity: (&raw const identity).cast(),
         first: first::<A>,
-        step: step::<A>,
+        combine: combine::<A>,
     };
     // SAFETY: this function's.
-    unsafe { rows(block, kind) }
+    unsafe {
+        if block.exclusive {
+            exclusive(block, kind)
+        } else {
+            inclusive(block, kind)
+        }
+    }
 }
 
 /// What depends on the accumulator.
+#[derive(Clone, Copy)]
 struct Kind {
     /// Bytes of an element.
     size: usize,
     /// What an exclusive scan shows first.
     identity: *const u8,
-    /// Makes the first accumulators of elements, both aligned.
-    first: unsafe fn(*mut u8, *const u8, usize),
-    /// Combines accumulators with elements, both aligned.
-    step: unsafe fn(*mut u8, *const u8, usize),
+    /// Makes the first accumulators of so many elements.
+    first: unsafe fn(*const u8, *mut u8, usize),
+    /// Combines what stands before with so many elements.
+    combine: unsafe fn(*const u8, *const u8, *mut u8, usize),
 }
 
+/// An element anywhere.
+#[derive(Clone, Copy)]
+#[repr(packed)]
+struct Anywhere<T: Copy>(T);
+
 /// # Safety
-/// `acc` and `x` hold `n` aligned elements and do not meet.
-unsafe fn first<A: Accumulate>(acc: *mut u8, x: *const u8, n: usize) {
+/// `x` and `out` hold `n` elements and are the same or do not meet.
+unsafe fn first<A: Accumulate>(x: *const u8, out: *mut u8, n: usize) {
     for j in 0..n {
         // SAFETY: j is below n.
         unsafe {
-            let first = A::first(x.cast::<A::T>().add(j).read());
-            acc.cast::<A::Acc>().add(j).write(first);
+            let first = A::first(x.cast::<A::T>().add(j).read_unaligned());
+            out.cast::<A::Acc>().add(j).write_unaligned(first);
         }
     }
 }
 
 /// # Safety
-/// `acc` and `x` hold `n` aligned elements and do not meet.
-unsafe fn step<A: Accumulate>(acc: *mut u8, x: *const u8, n: usize) {
-    // SAFETY: this function's. References, because from them the compiler knows that the two do not meet.
-    let (acc, x) = unsafe {
+/// All three hold `n` elements, and `out` does not meet the others.
+unsafe fn combine<A: Accumulate<Acc = <A as Accumulate>::T>>(
+    before: *const u8,
+    x: *const u8,
+    out: *mut u8,
+    n: usize,
+) {
+    use std::slice::{from_raw_parts, from_raw_parts_mut};
+    // SAFETY: this function's.
+    let (before, x, out) = unsafe {
         (
-            std::slice::from_raw_parts_mut(acc.cast::<A::Acc>(), n),
-            std::slice::from_raw_parts(x.cast::<A::T>(), n),
+            from_raw_parts(before.cast(), n),
+            from_raw_parts(x.cast(), n),
+            from_raw_parts_mut(out.cast(), n),
         )
     };
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc = A::step(*acc, x);
+    each::<A>(before, x, out)
+}
+
+/// A function of its own: from its references the compiler knows that they do not meet.
+#[inline(never)]
+fn each<A: Accumulate<Acc = <A as Accumulate>::T>>(
+    before: &[Anywhere<A::T>],
+    x: &[Anywhere<A::T>],
+    out: &mut [Anywhere<A::T>],
+) {
+    for ((before, x), out) in before.iter().zip(x).zip(out) {
+        *out = Anywhere(A::step(before.0, x.0));
     }
 }
 
-/// Elements that are combined at a time, copied to where they are aligned and apart from the results.
-#[repr(align(16))]
-struct Piece([MaybeUninit<u8>; 2048]);
+/// Room for elements that are copied out of the way of results.
+type Piece = [MaybeUninit<u8>; 2048];
 
-/// [`run_elementary`] for every kind.
+/// Shows each row with its elements.
 ///
 /// # Safety
-/// As that.
-unsafe fn rows(block: &Block, kind: Kind) {
+/// As [`run_elementary`].
+unsafe fn inclusive(block: &Block, kind: Kind) {
     let size = kind.size;
     let bytes = block.len * size;
-    let mut piece = Piece([MaybeUninit::uninit(); 2048]);
-    let most = size_of::<Piece>();
-    let piece = piece.0.as_mut_ptr().cast::<u8>();
+    let mut piece: Piece = [MaybeUninit::uninit(); size_of::<Piece>()];
+    let piece = piece.as_mut_ptr().cast::<u8>();
+    let mut before = block.acc.cast_const();
     for i in 0..block.rows {
         let (x, out) = block.row(i);
+        // SAFETY: every row is below `rows`; elements are read before their places are written.
+        unsafe {
+            if i == 0 && !block.started {
+                (kind.first)(x, out, block.len);
+            } else if x != out.cast_const() {
+                (kind.combine)(before, x, out, block.len);
+            } else {
+                let mut at = 0;
+                while at < bytes {
+                    let len = size_of::<Piece>().min(bytes - at);
+                    piece.copy_from_nonoverlapping(x.add(at), len);
+                    (kind.combine)(before.add(at), piece, out.add(at), len / size);
+                    at += len;
+                }
+            }
+        }
+        before = out;
+    }
+    if block.keep {
+        // SAFETY: the last row's results are there, and an accumulator a line.
+        unsafe { block.acc.copy_from_nonoverlapping(before, bytes) }
+    }
+}
+
+/// Shows each row without its elements.
+///
+/// # Safety
+/// As [`run_elementary`].
+unsafe fn exclusive(block: &Block, kind: Kind) {
+    let size = kind.size;
+    let bytes = block.len * size;
+    let mut piece: Piece = [MaybeUninit::uninit(); size_of::<Piece>()];
+    let piece = piece.as_mut_ptr().cast::<u8>();
+    for i in 0..block.rows {
+        let (x, out) = block.row(i);
+        let started = i > 0 || block.started;
         let mut at = 0;
         while at < bytes {
-            let len = most.min(bytes - at);
+            let len = size_of::<Piece>().min(bytes - at);
             // SAFETY: every row is below `rows`, and the piece within its bytes; elements are read before
             // their places are written.
             unsafe {
-                let (acc, out) = (block.acc.add(at), out.add(at));
-                std::ptr::copy_nonoverlapping(x.add(at), piece, len);
-                let started = i > 0 || block.started;
-                if block.exclusive && started {
-                    std::ptr::copy_nonoverlapping(acc, out, len);
-                } else if block.exclusive {
+                let (acc, out, x) = (block.acc.add(at), out.add(at), x.add(at));
+                if started {
+                    (kind.combine)(acc, x, piece, len / size);
+                    out.copy_from_nonoverlapping(acc, len);
+                } else {
+                    (kind.first)(x, piece, len / size);
                     for j in (0..len).step_by(size) {
-                        std::ptr::copy_nonoverlapping(kind.identity, out.add(j), size);
+                        out.add(j).copy_from_nonoverlapping(kind.identity, size);
                     }
                 }
-                (if started { kind.step } else { kind.first })(acc, piece, len / size);
-                if !block.exclusive {
-                    std::ptr::copy_nonoverlapping(acc, out, len);
-                }
+                acc.copy_from_nonoverlapping(piece, len);
             }
             at += len;
         }
