@@ -19,7 +19,7 @@ use crate::kernels::Block;
 use crate::op::Combine;
 use crate::pair::Split;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::anchor;
+use crate::{kernels::Panels, simd::anchor};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
@@ -37,7 +37,7 @@ const ROWS: usize = 8;
 
 /// Below this in magnitude, the results of a stretch of a sum and the one before tell that the stretch by itself is
 /// finite: it is the difference of two of them, but for roundings.
-const TELLING: f64 = f64::from_bits((1023 + 1020) << 52);
+pub const TELLING: f64 = f64::from_bits((1023 + 1020) << 52);
 
 /// Doubles of a group's numbers at most.
 const NUMBERS: usize = 8 * 8;
@@ -206,6 +206,27 @@ impl Down {
                 }
             }
             left += columns;
+        }
+    }
+
+    /// Scans down the rows of the block and its repetitions.
+    ///
+    /// # Safety
+    /// As [`across`](Self::across), for each of them.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    pub unsafe fn panels(&self, block: &Block, panels: Panels) {
+        for panel in 0..panels.count {
+            let by = panel as isize;
+            // SAFETY: this function's.
+            unsafe {
+                self.across(&Block {
+                    x: block.x.wrapping_offset(by * panels.x),
+                    out: block.out.wrapping_offset(by * panels.out),
+                    acc: block.acc.add(panel * block.len * self.rest.state_size),
+                    ..*block
+                });
+            }
         }
     }
 

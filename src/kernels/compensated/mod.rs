@@ -106,6 +106,8 @@ use lanes::{Beside, Complexes, Parts, Reals};
 use line::{Line, Scan};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+#[cfg(target_arch = "x86_64")]
+pub use x86::lines;
 
 /// Elements of a stretch. Changing it changes results.
 const STRETCH: usize = 64;

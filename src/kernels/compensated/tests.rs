@@ -5,6 +5,7 @@ mod products;
 use super::*;
 use crate::compensate::exact::{F32, F64, KINDS, Random, SumCheck, data};
 use crate::elem::Elem;
+use crate::kernels::{Mode, Overflow, Panels, lines as many_lines};
 
 /// How a kernel is called.
 #[derive(Clone, Copy, Debug)]
@@ -596,6 +597,113 @@ fn sums_down_columns_have_the_bits_of_sums_along() {
     same_bits_across::<Bf16>(Op::Sum);
     same_bits_across::<Complex<f64>>(Op::Sum);
     same_bits_across::<Complex<f32>>(Op::Sum);
+}
+
+/// Many lines at once, of which nobody asks for the totals, have the bits of one.
+fn same_bits_of_many<T: Draw>(seed: u64) {
+    let size = size_of::<T>();
+    let mut random = Random(size as u64 + 60 + 100 * seed);
+    for (count, n, inner) in [
+        (9, 1, 1),
+        (8, 2, 1),
+        (7, 3, 1),
+        (5, 40, 1),
+        (1, 30, 1),
+        (4, 64, 1),
+        (3, 65, 1),
+        (30, 2, 2),
+        (9, 5, 3),
+        (5, 2, 16),
+        (5, 3, 17),
+        (4, 1, 23),
+        (4, 64, 13),
+        (3, 9, 65),
+        (2, 65, 9),
+    ] {
+        let lines: Vec<Vec<T>> = (0..count * inner)
+            .map(|_| T::draw(&mut random, n))
+            .collect();
+        let place = |line: usize, i: usize| {
+            let (panel, column) = (line / inner, line % inner);
+            panel * (n * inner + 1) + i * inner + column
+        };
+        let bytes = count * (n * inner + 1) * size;
+        for isa in everywhere() {
+            for variant in 0..4 {
+                let (exclusive, in_place) = (variant & 1 != 0, variant & 2 != 0);
+                let mut x = vec![0u8; bytes];
+                let mut apart = vec![0u8; bytes];
+                for (line, elements) in lines.iter().enumerate() {
+                    for (i, &element) in elements.iter().enumerate() {
+                        let at = &mut x[place(line, i) * size..][..size];
+                        // SAFETY: as many bytes.
+                        unsafe { at.as_mut_ptr().cast::<T>().write_unaligned(element) };
+                    }
+                }
+                let from = x.as_mut_ptr();
+                let to = match in_place {
+                    true => from,
+                    false => apart.as_mut_ptr(),
+                };
+                let mut acc = vec![0u128; lines.len() * super::super::LARGEST_ACCUMULATOR / 16];
+                let pitch = (size * if inner > 1 { inner } else { n + 1 }) as isize;
+                let block = Block {
+                    x: from,
+                    x_pitch: pitch,
+                    out: to,
+                    out_pitch: pitch,
+                    len: if inner > 1 { inner } else { n },
+                    rows: if inner > 1 { n } else { count },
+                    acc: acc.as_mut_ptr().cast(),
+                    started: false,
+                    keep: false,
+                    exclusive,
+                    backward: false,
+                    stream: false,
+                    ahead: 0,
+                };
+                let (kernel, _) = tested(isa, Op::Sum, T::DTYPE);
+                let apart = ((n * inner + 1) * size) as isize;
+                let panels = Panels {
+                    count,
+                    x: apart,
+                    out: apart,
+                };
+                let (mode, overflow) = (Mode::Compensated, Overflow::Wrap);
+                // SAFETY: arrays of all lines, and an accumulator for each.
+                unsafe {
+                    match many_lines(isa, Op::Sum, T::DTYPE, mode, overflow) {
+                        _ if inner == 1 => (kernel.along)(&block),
+                        Some(many) => (many.across)(&block, panels, false),
+                        None => continue,
+                    }
+                }
+                let reference = tested(Isa::Scalar, Op::Sum, T::DTYPE);
+                for (line, elements) in lines.iter().enumerate() {
+                    let call = Call { exclusive, ..PLAIN };
+                    let (expected, _) = scan(reference, elements, None, call);
+                    for (i, expected) in expected.into_iter().enumerate() {
+                        // SAFETY: the line's place.
+                        let r = unsafe { to.cast::<T>().add(place(line, i)).read_unaligned() };
+                        let at = format!("{isa:?} {count}x{n}x{inner} {variant} at {i} of {line}");
+                        assert_eq!(r.bits(), expected.bits(), "{at}: {r:?} for {expected:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_many_short_lines_have_the_bits_of_sums_along() {
+    for seed in 0..8 {
+        same_bits_of_many::<f64>(seed);
+        same_bits_of_many::<f32>(seed);
+        same_bits_of_many::<F16>(seed);
+        same_bits_of_many::<Bf16>(seed);
+        same_bits_of_many::<Complex<f64>>(seed);
+        same_bits_of_many::<Complex<f32>>(seed);
+    }
 }
 
 #[test]

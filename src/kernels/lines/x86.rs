@@ -5,7 +5,7 @@ use super::{Lines, columns, rows};
 use crate::accumulate::Plain;
 use crate::dtype::{DType, Kind};
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::kernels::{Mode, Overflow};
+use crate::kernels::{Mode, Overflow, compensated};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::avx2::{Lanewise, WIDTH};
@@ -77,7 +77,9 @@ pub fn lines(
     }
     let rounds = matches!(dtype.kind(), Kind::Float | Kind::Complex);
     match (op, dtype) {
-        (Op::Sum | Op::Prod, _) if rounds && mode == Mode::Compensated => None,
+        (Op::Sum | Op::Prod, _) if rounds && mode == Mode::Compensated => {
+            compensated::lines(isa, op, dtype)
+        }
         (Op::Sum | Op::Prod, _)
             if !rounds && overflow == Overflow::Saturate && dtype != DType::Bool =>
         {

@@ -122,7 +122,7 @@ impl Squares {
                 state: line.state,
                 started: line.started,
                 exclusive: line.exclusive,
-                ahead: ahead && len == PIECE,
+                ahead: ahead && pairs.len() * pair == PIECE,
             };
             let mut room = Room::new();
             if (self.scan)(&work, &mut room) {

@@ -81,9 +81,21 @@ impl<E> Clone for One<E> {
 
 impl<E> Copy for One<E> {}
 
+impl<E> One<E> {
+    #[inline(always)]
+    pub fn new(doubles: __m128d) -> Self {
+        One(doubles, PhantomData)
+    }
+
+    #[inline(always)]
+    pub fn doubles(self) -> __m128d {
+        self.0
+    }
+}
+
 #[inline(always)]
 fn one<E>(doubles: __m128d) -> One<E> {
-    One(doubles, PhantomData)
+    One::new(doubles)
 }
 
 lanes! {
