@@ -87,7 +87,7 @@ struct Kind {
 
 /// An element anywhere.
 #[derive(Clone, Copy)]
-#[repr(packed)]
+#[repr(C, packed)]
 struct Anywhere<T: Copy>(T);
 
 /// # Safety
