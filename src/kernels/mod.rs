@@ -95,7 +95,7 @@ pub struct Block {
 /// A kernel.
 ///
 /// # Safety
-/// The block's rows are addressable, those of `out` for writing, there is at least one row of at
+/// The block's rows are addressable, those of `out` for writing and apart from each other, there is at least one row of at
 /// least one element, and `acc` has room for an accumulator a line,
 /// [`ACCUMULATORS`] bytes at most, and holds it if `started`.
 pub type Run = unsafe fn(&Block);

@@ -511,22 +511,25 @@ impl<'p, 'd> Relay<'p, 'd> {
     /// This thread has the carry.
     unsafe fn append(&self, totals: &[Acc], started: bool) {
         let mut nowhere = Acc::uninit();
-        let block = Block {
-            x: totals.as_ptr().cast(),
-            x_pitch: size_of::<Acc>() as isize,
-            out: nowhere.as_mut_ptr().cast(),
-            out_pitch: 0,
-            len: 1,
-            rows: totals.len(),
-            acc: self.carry.get().cast(),
-            started,
-            keep: true,
-            exclusive: false,
-            backward: false,
-            stream: false,
-            ahead: 0,
-        };
-        // SAFETY: rows of one element, which a total is, and a place for each result.
-        unsafe { (self.plan.kernel.across)(&block) }
+        // One by one: rows of results must not meet, and nobody wants these.
+        for (i, total) in totals.iter().enumerate() {
+            let block = Block {
+                x: total.as_ptr().cast(),
+                x_pitch: 0,
+                out: nowhere.as_mut_ptr().cast(),
+                out_pitch: 0,
+                len: 1,
+                rows: 1,
+                acc: self.carry.get().cast(),
+                started: started || i > 0,
+                keep: true,
+                exclusive: false,
+                backward: false,
+                stream: false,
+                ahead: 0,
+            };
+            // SAFETY: a row of one element, which a total is, and a place for its result.
+            unsafe { (self.plan.kernel.across)(&block) }
+        }
     }
 }
