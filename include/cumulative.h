@@ -75,7 +75,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #if defined(__cplusplus)
-#define CUM_OPTIONS_INIT { sizeof(cum_options) }
+#define CUM_OPTIONS_INIT { sizeof(cum_options), 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL }
 #else
 /** Initialiser of a cum_options with all defaults: cum_options options = CUM_OPTIONS_INIT; */
 #define CUM_OPTIONS_INIT { .struct_size = sizeof(cum_options) }
@@ -289,7 +289,8 @@ typedef struct cum_options {
   size_t carry_out_len;
   /// NULL, or called on the calling thread every few milliseconds at most, with the number of
   /// elements that are done and in all, and once at the end with both equal. Non-zero cancels,
-  /// except from that last call. It must not throw, `longjmp`, or touch the arrays.
+  /// except from that last call. It must not throw, `longjmp`, or touch the arrays;
+  /// it runs in the default floating-point environment, which does not outlast it.
   int32_t (*progress)(uint64_t done, uint64_t total, void *user);
   /// Given to `progress`.
   void *user;
@@ -404,7 +405,8 @@ cum_status cum_reduce(cum_op op,
 /// @param out    room for `n` carries; may be either input, or apart from both
 ///
 /// Returns `CUM_OK`; `CUM_ERR_OP`, `CUM_ERR_DTYPE`; `CUM_ERR_OPTIONS` for an unknown mode or
-/// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`. Since 0.1.0.
+/// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`; `CUM_ERR_STRIDES` where `n`
+/// carries do not fit into the address space. Since 0.1.0.
 ///
 /// The caller sees to it: the buffers hold `n` carries.
 CUM_API

@@ -30,6 +30,14 @@ impl Drop for Guard {
     }
 }
 
+/// Calls somebody else's function, whose changes to the control bits do not last.
+pub fn kept<R>(then: impl FnOnce() -> R) -> R {
+    let bits = control::read();
+    let result = then();
+    control::write(control::restored(control::read(), bits));
+    result
+}
+
 #[cfg(target_arch = "x86_64")]
 mod control {
     use std::arch::asm;

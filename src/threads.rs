@@ -61,8 +61,13 @@ fn limit(wanted: usize) -> usize {
 
 /// The caller's progress function.
 pub trait Callback {
-    /// `done` of `total` elements; whether to go on.
+    /// `done` of `total` elements; whether to go on. It may leave another floating-point environment behind.
     fn call(&mut self, done: u64, total: u64) -> bool;
+}
+
+/// Calls the caller's function.
+fn tell(callback: &mut dyn Callback, done: u64, total: u64) -> bool {
+    environment::kept(|| callback.call(done, total))
 }
 
 /// What all threads at a call share.
@@ -98,7 +103,7 @@ impl Progress for Reporter<'_> {
         let now = Instant::now();
         if now - self.last >= INTERVAL {
             self.last = now;
-            if !self.callback.call(done, self.total) {
+            if !tell(self.callback, done, self.total) {
                 self.shared.stop.store(true, Ordering::Relaxed);
                 return Err(Error::Cancelled {
                     done,
@@ -210,7 +215,8 @@ pub unsafe fn run(plan: &Plan, callback: Option<&mut dyn Callback>) -> Result<()
     };
     // SAFETY: this function's.
     unsafe { run_passes(plan, &shared, &mut reporter)? };
-    reporter.callback.call(total, total);
+    // All is done: there is nothing to cancel.
+    tell(reporter.callback, total, total);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use cumulative::ffi::{self, cum_options};
 use oracle::combine::Op;
 use oracle::dtype::{Dtype, Value, store};
 use oracle::model::carry_size;
+use std::ffi::c_void;
 use support::generate::{Style, values};
 use support::{Random, default_options, status_name};
 
@@ -339,5 +340,70 @@ fn a_call_that_fails_leaves_the_settings_as_well() {
         };
         assert_eq!(status_name(status), "CUM_ERR_OVERFLOW");
         assert_eq!(after & !control::STATUS, value, "{name}");
+    }
+}
+
+/// What a progress function leaves behind, and how often it was called.
+struct Careless {
+    settings: u64,
+    calls: usize,
+}
+
+unsafe extern "C" fn leave_settings(_done: u64, _total: u64, user: *mut c_void) -> i32 {
+    // SAFETY: `user` is the caller's `Careless`, which nobody else uses during the call; no arithmetic follows here.
+    unsafe {
+        let careless = &mut *user.cast::<Careless>();
+        careless.calls += 1;
+        control::set(careless.settings);
+    }
+    0
+}
+
+#[test]
+fn settings_that_a_progress_function_leaves_behind_do_not_last() {
+    /// Elements that take far longer than the time between two calls of a progress function.
+    const LONG: usize = 1 << 20;
+    let x: Vec<f32> = (0..LONG).map(|i| (i % 1000) as f32 / 7.0).collect();
+    let run = |options: &cum_options, out: &mut [f32]| {
+        // SAFETY: the output is as long as the input.
+        let status = unsafe {
+            ffi::cum_scan(
+                ffi::CUM_LOGSUMEXP,
+                1,
+                [LONG as i64].as_ptr(),
+                0,
+                x.as_ptr().cast(),
+                ffi::CUM_F32,
+                std::ptr::null(),
+                out.as_mut_ptr().cast(),
+                ffi::CUM_F32,
+                std::ptr::null(),
+                options,
+            )
+        };
+        let after = control::get();
+        (status, after)
+    };
+    let mut due = vec![0.0; LONG];
+    let (status, _) = run(&default_options(), &mut due);
+    assert_eq!(status_name(status), "CUM_OK");
+    for (settings, name) in control::SETTINGS {
+        let mut careless = Careless { settings, calls: 0 };
+        let mut options = default_options();
+        options.progress = Some(leave_settings);
+        options.user = (&raw mut careless).cast();
+        let mut got = vec![0.0; LONG];
+        let before = control::get();
+        let (status, after) = run(&options, &mut got);
+        // SAFETY: what was in force before.
+        unsafe { control::set(before) };
+        assert_eq!(status_name(status), "CUM_OK");
+        assert!(careless.calls > 2, "{name}: {} calls", careless.calls);
+        assert_eq!(
+            after & !control::STATUS,
+            before & !control::STATUS,
+            "{name}"
+        );
+        assert!(got == due, "{name}: other results");
     }
 }

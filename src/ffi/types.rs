@@ -181,7 +181,8 @@ pub struct cum_options {
     pub carry_out_len: usize,
     /// NULL, or called on the calling thread every few milliseconds at most, with the number of
     /// elements that are done and in all, and once at the end with both equal. Non-zero cancels,
-    /// except from that last call. It must not throw, `longjmp`, or touch the arrays.
+    /// except from that last call. It must not throw, `longjmp`, or touch the arrays;
+    /// it runs in the default floating-point environment, which does not outlast it.
     pub progress: Option<unsafe extern "C" fn(done: u64, total: u64, user: *mut c_void) -> i32>,
     /// Given to `progress`.
     pub user: *mut c_void,
