@@ -7,6 +7,10 @@ use crate::tile;
 use crate::view::{self, MAX_NDIM};
 use arrayvec::ArrayVec;
 use std::alloc::{Layout, alloc, dealloc};
+use std::mem::MaybeUninit;
+
+/// Bytes of a copy that has room on the stack.
+const ROOM: usize = 4 << 10;
 
 /// Memory that is given back when it goes out of scope.
 struct Memory {
@@ -73,12 +77,20 @@ pub unsafe fn with_copy<R>(
         // 5 of the plan: this is at most the byte count of the whole input.
         bytes *= dim.extent;
     }
-    let memory = Memory::new(bytes)?;
-    // SAFETY: 1 of the plan; the copy has the same elements, and its strides fill `memory`.
-    unsafe { copy_elements(size, &moves, plan.x, memory.start) };
+    // A small call allocates nothing.
+    let mut room = MaybeUninit::<[u128; ROOM / 16]>::uninit();
+    let (memory, start) = if bytes <= ROOM {
+        (None, room.as_mut_ptr().cast())
+    } else {
+        let memory = Memory::new(bytes)?;
+        let start = memory.start;
+        (Some(memory), start)
+    };
+    // SAFETY: 1 of the plan; the copy has the same elements, and its strides fill what is at `start`.
+    unsafe { copy_elements(size, &moves, plan.x, start) };
 
     let mut copied = Plan {
-        x: memory.start,
+        x: start,
         axis,
         axis_dims: &axis_dims,
         line: Dim::ONE,
@@ -87,7 +99,9 @@ pub unsafe fn with_copy<R>(
         ..plan.clone()
     };
     copied.arrange();
-    then(&copied)
+    let result = then(&copied);
+    drop(memory);
+    result
 }
 
 /// Copies elements of `size` bytes along dimensions of (extent, source stride, target stride).
