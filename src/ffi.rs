@@ -20,7 +20,7 @@ pub use types::*;
 
 use crate::dtype::DType;
 use crate::environment;
-use crate::kernels::{self, Mode, Overflow};
+use crate::kernels::{self, Mode, Overflow, Short};
 use crate::op::Op;
 use crate::plan::{self, Carries, FLATTEN, Operand, Options, Request};
 use crate::simd::Isa;
@@ -71,15 +71,34 @@ pub unsafe extern "C" fn cum_scan(
     if ndim == 1
         && matches!(axis, 0 | -1 | FLATTEN)
         && x_dtype == out_dtype
-        && x_strides.is_null()
-        && out_strides.is_null()
         && !shape.is_null()
         && let (Ok(op), Ok(dtype)) = (op_of(op), dtype_of("x_dtype", x_dtype))
         // SAFETY: the caller's.
-        && unsafe { ask_nothing(options) }
+        && let Some(flags) = unsafe { only_flags(options) }
     {
-        // SAFETY: the shape has one extent, and x and out have as many elements.
-        if unsafe { short(op, dtype, x.cast(), *shape, out.cast()) } {
+        let (x, out) = (x.cast(), out.cast());
+        let [exclusive, reverse] = [CUM_EXCLUSIVE, CUM_REVERSE].map(|flag| flags & flag != 0);
+        // SAFETY: the shape has one extent, there is a stride where there are any, and x and out have as many
+        // elements.
+        let done = unsafe {
+            let n = *shape as usize;
+            if x_strides.is_null() && out_strides.is_null() && !reverse {
+                short(op, dtype, x, n, out, exclusive)
+            } else {
+                let size = dtype.size() as isize;
+                let step = |strides: *const i64| strides.as_ref().map_or(size, |&s| s as isize);
+                let steps = [step(x_strides), step(out_strides)];
+                let line = Short {
+                    x,
+                    out,
+                    n,
+                    steps,
+                    exclusive,
+                };
+                short_strided(op, dtype, line, reverse)
+            }
+        };
+        if done {
             return succeed(None);
         }
     }
@@ -248,7 +267,8 @@ pub unsafe extern "C" fn cum_reduce(
 /// @param out    room for `n` carries; may be either input, or apart from both
 ///
 /// Returns `CUM_OK`; `CUM_ERR_OP`, `CUM_ERR_DTYPE`; `CUM_ERR_OPTIONS` for an unknown mode or
-/// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`. Since 0.1.0.
+/// buffers that overlap without being the same; `CUM_ERR_NULL_POINTER`; `CUM_ERR_STRIDES` where `n`
+/// carries do not fit into the address space. Since 0.1.0.
 ///
 /// The caller sees to it: the buffers hold `n` carries.
 #[unsafe(no_mangle)]

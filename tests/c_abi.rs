@@ -242,8 +242,6 @@ fn options_init_is_an_initialiser_in_c_and_cxx() {
         let mut command = compiler(language);
         command
             .arg(format!("-std={standard}"))
-            // In C++ the contract's initialiser leaves members to be zero that GCC wants named.
-            .arg("-Wno-missing-field-initializers")
             .arg(&source)
             .arg("-o")
             .arg(&binary);

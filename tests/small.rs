@@ -5,9 +5,9 @@ mod oracle;
 mod support;
 
 use oracle::combine::Op;
-use oracle::dtype::Dtype;
+use oracle::dtype::{Dtype, Value};
 use oracle::model::{Carry, Mode, Nan, Overflow, carry_dtype, contiguous, is_inexact, store_carry};
-use support::call::Call;
+use support::call::{Call, MARGIN, UNTOUCHED};
 use support::generate::{STYLES, Style, values};
 use support::{AXIS_NONE, MODES, Random, combinations, status_name};
 
@@ -35,6 +35,7 @@ const SHAPES: [&[usize]; 17] = [
 fn check(call: &Call) {
     let planned = Call {
         progress: true,
+        quiet: false,
         ..call.clone()
     };
     let (small, planned) = (call.run(), planned.run());
@@ -58,6 +59,7 @@ fn check_all(op: Op, dtype: Dtype, style: Style, modes: &[Mode], random: &mut Ra
             let count = shape.iter().product();
             let x = values(random, dtype, style, count);
             let mut call = Call::plain(op, dtype, shape, axis, &x);
+            call.quiet = random.one_in(2);
             call.exclusive = random.one_in(2);
             call.reverse = random.one_in(2);
             call.mode = random.pick(modes);
@@ -105,6 +107,56 @@ fn small_compensated_calls_give_what_a_plan_gives() {
     for (op, dtype) in combinations().filter(inexact) {
         for style in STYLES {
             check_all(op, dtype, style, &[Mode::Compensated], &mut random);
+        }
+    }
+}
+
+/// Lengths on both sides of what is done one by one wherever it lies.
+const LENGTHS: [usize; 9] = [0, 1, 2, 3, 8, 33, 256, 257, 641];
+
+/// Elements from one to the next.
+const STEPS: [i64; 6] = [1, -1, 2, -3, 0, 5];
+
+/// A line whose elements are so many apart in x and in out, which begin so many bytes behind their lowest places.
+fn line(op: Op, dtype: Dtype, steps: [i64; 2], x: &[Value], between: usize) -> Call {
+    let size = dtype.size();
+    let before = x.len().saturating_sub(1);
+    let room = 1 + before * 5;
+    let memory = vec![UNTOUCHED; 2 * room * size + between + 2 * MARGIN];
+    let at = |start, step: i64| {
+        start
+            + if step < 0 {
+                before * step.unsigned_abs() as usize * size
+            } else {
+                0
+            }
+    };
+    let out = MARGIN + between + if between > 0 { room * size } else { 0 };
+    let [x_at, out_at] = [at(MARGIN, steps[0]), at(out, steps[1])];
+    let mut call = Call::at(op, dtype, &[x.len()], 0, memory, x_at, out_at);
+    call.x_strides = Some(vec![steps[0] * size as i64]);
+    call.out_strides = Some(vec![steps[1] * size as i64]);
+    call.write_x(x);
+    call
+}
+
+#[test]
+fn short_lines_of_any_step_give_what_a_plan_gives() {
+    let mut random = Random::new(9);
+    for (op, dtype) in combinations() {
+        for n in LENGTHS {
+            for x_step in STEPS {
+                for out_step in STEPS {
+                    let x = values(&mut random, dtype, Style::Place, n);
+                    // In place, and apart by as little as nothing.
+                    let between = random.pick(&[0, 1, MARGIN]);
+                    let mut call = line(op, dtype, [x_step, out_step], &x, between);
+                    call.quiet = true;
+                    call.exclusive = random.one_in(2);
+                    call.reverse = random.one_in(2);
+                    check(&call);
+                }
+            }
         }
     }
 }

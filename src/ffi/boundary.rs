@@ -2,7 +2,7 @@
 
 use super::types::*;
 use crate::dtype::DType;
-use crate::kernels::{Mode, Overflow};
+use crate::kernels::{Mode, Overflow, Short};
 use crate::op::Op;
 use crate::plan::{Carries, Nan, Options, Request, ShortLine};
 use crate::status::Error;
@@ -100,28 +100,32 @@ fn report(error: Error, message: Option<MessageBuffer>) -> cum_status {
     error.status() as cum_status
 }
 
-/// Whether a caller's options ask for nothing that a call without them would not do.
+/// The flags of a caller's options, if these ask for nothing else that a call without them would not do, and for no
+/// initial element.
 ///
 /// # Safety
 /// As [`message_of`].
 #[inline]
-pub unsafe fn ask_nothing(options: *const cum_options) -> bool {
+pub unsafe fn only_flags(options: *const cum_options) -> Option<u32> {
     if options.is_null() {
-        return true;
+        return Some(0);
     }
     // SAFETY: the size is the first field, and the others are there if it says so.
     unsafe {
-        (*options).struct_size == size_of::<cum_options>() && {
-            let raw = &*options;
-            let choices = [raw.flags as i32, raw.mode, raw.nan, raw.overflow];
-            choices == [0; 4]
-                && raw.dtype == CUM_DTYPE_DEFAULT
-                && raw.max_threads >= 0
-                && raw.carry_in.is_null()
-                && raw.carry_out.is_null()
-                && raw.progress.is_none()
-                && raw.message.is_null()
+        if (*options).struct_size != size_of::<cum_options>() {
+            return None;
         }
+        let raw = &*options;
+        let odd_flags = raw.flags & !(CUM_EXCLUSIVE | CUM_REVERSE);
+        let choices = [odd_flags as i32, raw.mode, raw.nan, raw.overflow];
+        let none = choices == [0; 4]
+            && raw.dtype == CUM_DTYPE_DEFAULT
+            && raw.max_threads >= 0
+            && raw.carry_in.is_null()
+            && raw.carry_out.is_null()
+            && raw.progress.is_none()
+            && raw.message.is_null();
+        none.then_some(raw.flags)
     }
 }
 
@@ -307,8 +311,29 @@ pub unsafe fn strides<'a>(start: *const i64, len: usize) -> Option<&'a [i64]> {
 /// # Safety
 /// `x` and `out` hold `n` elements, unless they are NULL.
 #[inline]
-pub unsafe fn short(op: Op, dtype: DType, x: *const u8, n: i64, out: *mut u8) -> bool {
-    let Some(line) = ShortLine::new(op, dtype, x, n as usize, out) else {
+pub unsafe fn short(
+    op: Op,
+    dtype: DType,
+    x: *const u8,
+    n: usize,
+    out: *mut u8,
+    exclusive: bool,
+) -> bool {
+    let Some(line) = ShortLine::contiguous(op, dtype, x, n, out, exclusive) else {
+        return false;
+    };
+    // SAFETY: this function's.
+    catch_unwind(|| unsafe { threads::run_short(&line) }).is_ok()
+}
+
+/// As [`short`], of elements that need not be contiguous, and maybe from the last one on. A function of its own, so
+/// that it takes no time where they are.
+///
+/// # Safety
+/// As [`short`].
+#[inline(never)]
+pub unsafe fn short_strided(op: Op, dtype: DType, line: Short, reverse: bool) -> bool {
+    let Some(line) = ShortLine::strided(op, dtype, line, reverse) else {
         return false;
     };
     // SAFETY: this function's.

@@ -17,7 +17,7 @@ use crate::threads;
 #[inline(never)]
 unsafe fn contiguous(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> cum_status {
     // SAFETY: the caller's.
-    if unsafe { super::short(op, dtype, x, n as i64, out) } {
+    if unsafe { super::short(op, dtype, x, n, out, false) } {
         return super::succeed(None);
     }
     // SAFETY: the caller's.

@@ -8,21 +8,33 @@ use crate::simd::anchor;
 ///
 /// # Safety
 /// `x` and `out` hold the elements.
-pub unsafe fn few<A: Accumulate>(x: *const u8, out: *mut u8, n: usize) {
-    let (mut x, mut out) = (x.cast::<A::T>(), out.cast::<A::T>());
+pub unsafe fn few<A: Accumulate>(
+    mut x: *const u8,
+    mut out: *mut u8,
+    n: usize,
+    step: isize,
+    out_step: isize,
+    exclusive: bool,
+) {
     // SAFETY: this function's; an element is read before its place is written.
     unsafe {
-        let end = x.add(n);
-        let mut acc = A::first(x.read_unaligned());
-        out.write_unaligned(A::value(acc));
-        // Anchored, or else the compiler unrolls the loop, which is longer and no faster.
-        while {
-            x = anchor(x.add(1));
-            x != end
-        } {
-            out = out.add(1);
-            acc = A::step(acc, x.read_unaligned());
-            out.write_unaligned(A::value(acc));
+        let show = |out: *mut u8, value| out.cast::<A::T>().write_unaligned(value);
+        let mut acc = A::first(x.cast::<A::T>().read_unaligned());
+        // One loop for both kinds: an exclusive scan writes one place further on, where it has just read.
+        if exclusive {
+            show(out, A::IDENTITY);
+            out = out.wrapping_offset(out_step);
+        }
+        for _ in 1..n {
+            // Anchored, or else the compiler unrolls the loop, which is longer and no faster.
+            x = anchor(x.wrapping_offset(step));
+            let element = x.cast::<A::T>().read_unaligned();
+            show(out, A::value(acc));
+            acc = A::step(acc, element);
+            out = out.wrapping_offset(out_step);
+        }
+        if !exclusive {
+            show(out, A::value(acc));
         }
     }
 }

@@ -122,9 +122,43 @@ pub struct Kernel {
     pub few: Option<Few>,
 }
 
-/// Scans a line of so many elements, contiguous in `x` and in `out`, which are the same or do not meet: at least
-/// one, and so few that nothing but one after the other is worth its start.
-pub type Few = unsafe fn(*const u8, *mut u8, usize);
+/// Scans a line of elements, of which there is one at least, and so few that nothing but one after the other is
+/// worth its start. It takes what a [`Short`] has: from memory that would cost a tenth of the smallest calls.
+pub type Few = unsafe fn(*const u8, *mut u8, usize, isize, isize, bool);
+
+/// A short line, which nothing stands before and whose accumulator nobody reads.
+#[derive(Clone, Copy)]
+pub struct Short {
+    /// The first element.
+    pub x: *const u8,
+    /// Its result: in the same memory, with the same steps, or apart.
+    pub out: *mut u8,
+    /// Number of elements.
+    pub n: usize,
+    /// Bytes from one element to the next in `x` and in `out`.
+    pub steps: [isize; 2],
+    /// Whether each place shows what stands before its element.
+    pub exclusive: bool,
+}
+
+impl Short {
+    /// Scans the line.
+    ///
+    /// # Safety
+    /// `x` and `out` hold the elements, and `few` is for their type.
+    #[inline(always)]
+    pub unsafe fn scan(self, few: Few) {
+        let Short {
+            x,
+            out,
+            n,
+            steps: [step, out_step],
+            exclusive,
+        } = self;
+        // SAFETY: this function's.
+        unsafe { few(x, out, n, step, out_step, exclusive) }
+    }
+}
 
 /// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
 /// that is. The accumulator is read if `started` and written.
@@ -250,7 +284,7 @@ pub struct Unplanned {
     pub kernel: &'static Kernel,
     /// and what is done with their carries.
     pub carries: &'static Carries,
-    /// Scans few elements,
+    /// Scans few elements, where results are not compensated,
     pub few: Option<Few>,
     /// at most so many of them.
     pub most: usize,
@@ -282,7 +316,9 @@ pub fn unplanned(compensated: bool, op: Op, dtype: DType) -> Option<&'static Unp
             Some(Unplanned {
                 kernel: kernel(isa, op, dtype, mode, overflow)?,
                 carries: carries(op, dtype, mode)?,
-                few: portable(op, dtype, mode, overflow)?.few,
+                few: portable(op, dtype, mode, overflow)?
+                    .few
+                    .filter(|_| !compensated),
                 most: few(op, dtype),
             })
         };

@@ -1,7 +1,7 @@
 //! Does small scans, for which there is no plan.
 
 use super::block::{scan_across, scan_along};
-use crate::kernels::{Block, LARGEST_ACCUMULATOR, Panels};
+use crate::kernels::{Block, Few, LARGEST_ACCUMULATOR, Panels, Short};
 use crate::plan::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
 use crate::tile::{self, Move};
 use std::mem::MaybeUninit;
@@ -9,14 +9,14 @@ use std::mem::MaybeUninit;
 /// Does a short line.
 ///
 /// # Safety
-/// `x` and `out` hold `n` elements, and nobody else writes them.
+/// `x` and `out` hold the elements, and nobody else writes them.
 #[inline]
-pub unsafe fn run_short(line: &ShortLine) {
+pub unsafe fn run_short(short: &ShortLine) {
     // SAFETY: this function's.
     unsafe {
-        match line.needed.few {
-            Some(few) if line.n <= line.needed.most => few(line.x, line.out, line.n),
-            _ => run_more(line),
+        match short.few {
+            Some(few) => short.line.scan(few),
+            None => run_more(short),
         }
     }
 }
@@ -26,7 +26,8 @@ pub unsafe fn run_short(line: &ShortLine) {
 /// # Safety
 /// As [`run_short`].
 #[inline(never)]
-unsafe fn run_more(line: &ShortLine) {
+unsafe fn run_more(short: &ShortLine) {
+    let ShortLine { line, kernel, .. } = short;
     let mut acc = MaybeUninit::<[u128; LARGEST_ACCUMULATOR / 16]>::uninit();
     let block = Block {
         x: line.x,
@@ -38,13 +39,13 @@ unsafe fn run_more(line: &ShortLine) {
         acc: acc.as_mut_ptr().cast(),
         started: false,
         keep: false,
-        exclusive: false,
+        exclusive: line.exclusive,
         backward: false,
         stream: false,
         ahead: 0,
     };
     // SAFETY: this function's; there is room for the largest accumulator, aligned for it.
-    unsafe { (line.needed.kernel.along)(&block) }
+    unsafe { (kernel.along)(&block) }
 }
 
 /// Does a small scan.
@@ -52,6 +53,50 @@ unsafe fn run_more(line: &ShortLine) {
 /// # Safety
 /// `x` and `out` hold the elements, and the carries are there; nobody else writes any of these.
 pub unsafe fn run_small(small: &Small) {
+    // SAFETY: this function's.
+    unsafe {
+        match small.few {
+            Some(few) => run_lines(small, few),
+            None => run_block(small),
+        }
+    }
+}
+
+/// Does the lines of a small scan one by one.
+///
+/// # Safety
+/// As [`run_small`].
+unsafe fn run_lines(small: &Small, few: Few) {
+    let [outer, n, inner] = small.extents;
+    let pitch = (inner * small.size) as isize;
+    let (first, step) = match small.reverse {
+        Some(_) => ((n as isize - 1) * pitch, -pitch),
+        None => (0, pitch),
+    };
+    for panel in 0..outer {
+        for column in 0..inner {
+            let at = panel as isize * n as isize * pitch + (column * small.size) as isize + first;
+            // SAFETY: this function's: the line's elements are in the arrays.
+            unsafe {
+                let line = Short {
+                    x: small.x.offset(at),
+                    out: small.out.offset(at),
+                    n,
+                    steps: [step; 2],
+                    exclusive: small.exclusive,
+                };
+                line.scan(few);
+            }
+        }
+    }
+}
+
+/// Does a small scan by kernels.
+///
+/// # Safety
+/// As [`run_small`].
+#[inline]
+unsafe fn run_block(small: &Small) {
     let mut acc = MaybeUninit::<[u128; MOST_LINES * LARGEST_ACCUMULATOR / 16]>::uninit();
     let acc = acc.as_mut_ptr().cast::<u8>();
     let (kernel, [outer, n, inner]) = (small.kernel, small.extents);

@@ -10,7 +10,7 @@
 use super::REGROUPED_FROM;
 use super::request::{FLATTEN, Nan, Request, check_carries};
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Carries, Kernel, Lines, Mode, Overflow, Unplanned};
+use crate::kernels::{self, Carries, Few, Kernel, Lines, Mode, Overflow, Short, Unplanned};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::tile::{self, Move};
@@ -19,35 +19,100 @@ use crate::view::Range;
 /// Elements up to which the way through a whole plan would cost more than the scan.
 const SMALL: usize = 4096;
 
+/// Elements up to which that costs more than one element after the other.
+const ALONE: usize = 256;
+
+/// Elements in several lines up to which that takes less than to start kernels for many lines.
+const SCATTERED: usize = 64;
+
 /// Most lines of a small scan.
 pub const MOST_LINES: usize = 64;
 
 /// Most elements of a small scan that runs along from the end: they are turned on their way.
 pub const SMALL_TURNED: usize = 256;
 
-/// A short line that is contiguous in and out, of one type, with nothing else asked for: most small calls
-/// are one.
+/// A short line of one type with nothing else asked for: most small calls are one.
 pub struct ShortLine {
-    /// What it needs.
-    pub needed: &'static Unplanned,
-    /// The elements.
-    pub x: *const u8,
-    /// Their results: the same memory, or apart.
-    pub out: *mut u8,
-    /// Number of elements, at least one.
-    pub n: usize,
+    pub line: Short,
+    /// What does it one by one; else it is contiguous, from the first element on,
+    pub few: Option<Few>,
+    /// and these are the kernels.
+    pub kernel: &'static Kernel,
 }
 
 impl ShortLine {
-    /// The short line of `n` elements from `x` to `out`, if it is one and nothing is wrong with it;
+    /// The short line of `n` contiguous elements from `x` to `out`, if it is one and nothing is wrong with it;
     /// otherwise a plan will tell.
     #[inline]
-    pub fn new(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> Option<ShortLine> {
-        if n == 0 || n > SMALL || !lie_well(x, out, n * dtype.size()) {
+    pub fn contiguous(
+        op: Op,
+        dtype: DType,
+        x: *const u8,
+        n: usize,
+        out: *mut u8,
+        exclusive: bool,
+    ) -> Option<ShortLine> {
+        let size = dtype.size();
+        if n == 0 || n > SMALL || !lie_well(x, out, n * size) {
             return None;
         }
+        let line = Short {
+            x,
+            out,
+            n,
+            steps: [size as isize; 2],
+            exclusive,
+        };
         let needed = kernels::unplanned(false, op, dtype)?;
-        Some(ShortLine { needed, x, out, n })
+        Some(ShortLine {
+            line,
+            few: needed.few.filter(|_| n <= needed.most),
+            kernel: needed.kernel,
+        })
+    }
+
+    /// As [`ShortLine::contiguous`], of elements that need not be, and maybe from the last one on.
+    pub fn strided(op: Op, dtype: DType, mut line: Short, reverse: bool) -> Option<ShortLine> {
+        let &Unplanned {
+            kernel, few, most, ..
+        } = kernels::unplanned(false, op, dtype)?;
+        let alone = most > 0 && line.n <= most.max(ALONE);
+        if !alone || few.is_none() || !lie_apart(&line, dtype.size()) {
+            return None;
+        }
+        if reverse {
+            let before = line.n as isize - 1;
+            line.x = line.x.wrapping_offset(before * line.steps[0]);
+            line.out = line.out.wrapping_offset(before * line.steps[1]);
+            line.steps = line.steps.map(|step| -step);
+        }
+        Some(ShortLine { line, few, kernel })
+    }
+}
+
+/// Whether the elements of a line, which are few, have memory without a wrap in it, and results a place each that
+/// no other element has.
+fn lie_apart(line: &Short, size: usize) -> bool {
+    // More than an array is far from another, and nothing that overflows.
+    const FAR: usize = 1 << 30;
+    let [step, out_step] = line.steps;
+    let far = step.unsigned_abs() > FAR || !(size..FAR).contains(&out_step.unsigned_abs());
+    if line.n == 0 || far {
+        return false;
+    }
+    let span = |start: usize, step: isize| {
+        let way = (line.n as isize - 1) * step;
+        let low = start
+            .checked_add_signed(way.min(0))
+            .filter(|&low| low > 0)?;
+        let high = low.checked_add(way.unsigned_abs() + size)?;
+        (start != 0).then_some((low, high))
+    };
+    let (from, to) = (line.x.addr(), line.out.addr());
+    let same = from == to && step == out_step;
+    match (span(from, step), span(to, out_step)) {
+        (Some(x), Some(out)) => same || x.1 <= out.0 || out.1 <= x.0,
+        _ => false,
     }
 }
 
@@ -67,6 +132,8 @@ pub struct Small {
     pub kernel: &'static Kernel,
     /// What is done with their carries.
     pub carries: &'static Carries,
+    /// What does its lines one by one, an element after the other, where that is best: then there are no carries.
+    pub few: Option<Few>,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
     /// Whether each place shows what stands before its element.
@@ -126,15 +193,25 @@ impl Small {
         }
         let compensated = mode == Mode::Compensated;
         let &Unplanned {
-            kernel, carries, ..
+            kernel,
+            carries,
+            few,
+            most,
         } = kernels::unplanned(compensated, request.op, dtype)?;
+        let alone = most > 0
+            && match lines {
+                1 => n <= most.max(ALONE),
+                _ => elements <= SCATTERED,
+            };
+        let few =
+            few.filter(|_| alone && options.carry_in.is_none() && options.carry_out.is_none());
         if options.carry_in.is_some() || options.carry_out.is_some() {
             let x = Range::new(x.pointer.addr(), bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;
             check_carries(options, carries.size, lines, x, out).ok()?;
         }
         let isa = Isa::current();
-        let many = if lines == 1 {
+        let many = if lines == 1 || few.is_some() {
             None
         } else {
             kernels::lines(isa, request.op, dtype, mode, Overflow::Wrap)
@@ -142,6 +219,7 @@ impl Small {
         Some(Small {
             kernel,
             carries,
+            few,
             many,
             exclusive: options.exclusive,
             x: x.pointer,

@@ -299,6 +299,7 @@ pub fn call(random: &mut Random, choices: &Choices) -> Call {
         carry_out: random.one_in(3),
         carry_shared: false,
         progress: random.one_in(4),
+        quiet: false,
     };
     place_arrays(random, &mut call);
     let style = random.pick(choices.styles);
@@ -321,5 +322,6 @@ pub fn call(random: &mut Random, choices: &Choices) -> Call {
         call.carry_shared = call.carry_out && count == lines && random.one_in(2);
         call.carry_in = Some(bytes);
     }
+    call.quiet = random.one_in(2);
     call
 }
