@@ -14,6 +14,9 @@ use crate::simd::avx2::{Lanewise, WIDTH};
 /// lines, whose start costs more.
 const WINDOWS: usize = 96;
 
+/// Elements of a row of two bytes each up to which prefixes within registers beat those windows.
+const PREFIXES: usize = 512;
+
 /// Kernels for rows of any length.
 const fn long<A: Lanewise>() -> Lines {
     Lines {
@@ -41,11 +44,16 @@ const fn short<A: Lanewise>() -> Lines {
     }
 }
 
-/// Kernels across, and along rows that are shorter than a register.
+/// Kernels across, and along rows of integers that are shorter than a register, or not much longer where there are
+/// prefixes within registers.
 const fn brief<A: Lanewise>() -> Lines {
     Lines {
-        along: Some(rows::brief::<A>),
-        longest: WIDTH / size_of::<A::T>() - 1,
+        along: Some(rows::small::<A>),
+        longest: if size_of::<A::T>() == 2 {
+            PREFIXES
+        } else {
+            WIDTH - 1
+        },
         ..across::<A>()
     }
 }
@@ -94,6 +102,8 @@ pub fn lines(
         (Op::Prod, DType::I8 | DType::U8) => lines!(brief, Prod, i8),
         (Op::Prod, DType::I16 | DType::U16) => lines!(brief, Prod, i16),
         (Op::Prod, DType::I32 | DType::U32) => lines!(short, Prod, i32),
+        // There are no windows of these products for AVX2.
+        (Op::Prod, DType::I64 | DType::U64) if isa == Isa::Avx2 => lines!(long, Prod, i64),
         (Op::Prod, DType::I64 | DType::U64) => lines!(short, Prod, i64),
         (Op::Max, DType::I8) => lines!(brief, Max, i8),
         (Op::Max, DType::I16) => lines!(brief, Max, i16),
