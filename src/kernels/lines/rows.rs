@@ -199,11 +199,9 @@ unsafe fn staged(block: &Block, group: Along, rest: Run) {
             } else {
                 COLUMNS
             };
-            for (r, room) in room.iter_mut().enumerate().take(block.rows) {
-                let x = row(block.x, block.x_pitch, r).add(2 * first);
-                x.copy_to_nonoverlapping(room.as_mut_ptr().cast(), 2 * n);
-            }
             let (x, acc) = (room.as_mut_ptr().cast::<u8>(), accs.as_mut_ptr());
+            let bytes = (block.rows, 2 * n);
+            copy((block.x.add(2 * first), block.x_pitch), (x, pitch), bytes);
             let piece = Block {
                 x,
                 x_pitch: pitch,
@@ -219,14 +217,31 @@ unsafe fn staged(block: &Block, group: Along, rest: Run) {
                 ..*block
             };
             group(&piece, rest, false);
-            for (r, room) in room.iter().enumerate().take(block.rows) {
-                let out = row(block.out, block.out_pitch, r).add(2 * first);
-                out.copy_from_nonoverlapping(room.as_ptr().cast(), 2 * n);
-            }
+            copy(
+                (x, pitch),
+                (block.out.add(2 * first), block.out_pitch),
+                bytes,
+            );
             first += n;
         }
         if block.keep {
             slots.copy_from(accs.as_ptr(), block.rows);
         }
+    }
+}
+
+/// Copies rows of bytes.
+///
+/// # Safety
+/// The rows are addressable, and do not meet.
+#[inline(never)]
+unsafe fn copy(
+    (x, x_pitch): (*const u8, isize),
+    (out, out_pitch): (*mut u8, isize),
+    (rows, bytes): (usize, usize),
+) {
+    for r in 0..rows {
+        // SAFETY: this function's.
+        unsafe { row(out, out_pitch, r).copy_from_nonoverlapping(row(x, x_pitch, r), bytes) }
     }
 }

@@ -81,6 +81,13 @@ unsafe fn one_by_one_rows<A: Lanewise, const BACKWARD: bool, const EXCLUSIVE: bo
             }
             let mut at = (x.wrapping_offset(step), out.wrapping_offset(step));
             let mut left = block.len - 1;
+            if EXCLUSIVE {
+                // Not worth the code of fours.
+                while left > 0 {
+                    (at, acc) = some::<A, 1, EXCLUSIVE>(at, step, acc);
+                    left -= 1;
+                }
+            }
             while left >= 4 {
                 (at, acc) = some::<A, 4, EXCLUSIVE>(at, step, acc);
                 left -= 4;

@@ -10,11 +10,11 @@ use std::arch::x86_64::*;
 /// Scans short rows of integers of one or two bytes.
 ///
 /// # Safety
-/// As [`run`], but for the size of elements.
-pub unsafe fn small<A: Lanewise>(block: &Block, _rest: Run, _stream: bool) {
+/// As [`run`](super::run), but for the size of elements, which is two with `PREFIXES`.
+pub unsafe fn small<A: Lanewise, const PREFIXES: bool>(block: &Block, _rest: Run, _stream: bool) {
     // SAFETY: this function's; there is a neutral element for every integer.
     unsafe {
-        if size_of::<A::T>() == 2 && block.len >= HALF {
+        if PREFIXES && block.len >= HALF {
             within::<A>(block);
         } else {
             brief_rows(
