@@ -29,6 +29,9 @@ pub trait Lanewise: Accumulate<Acc = <Self as Accumulate>::T> {
     /// The processor has AVX2 and F16C.
     unsafe fn step_lanes(acc: __m256i, x: __m256i) -> __m256i;
 
+    /// Whether a step takes one operation, of a single element as well: sums and products of real floats.
+    const LIGHT: bool = false;
+
     /// The largest value of an accumulator's bytes: an element becomes the first accumulator of a line
     /// once none of its bytes is larger.
     const LARGEST_BYTE: u8 = u8::MAX;
@@ -39,9 +42,10 @@ pub trait Lanewise: Accumulate<Acc = <Self as Accumulate>::T> {
 }
 
 macro_rules! lanewise {
-    ($op:ty, $t:ty, $neutral:expr, |$a:ident, $x:ident| $step:expr) => {
+    ($op:ty, $t:ty, $neutral:expr, |$a:ident, $x:ident| $step:expr $(, $light:ident)?) => {
         impl Lanewise for Plain<$op, $t> {
             const NEUTRAL: Option<$t> = $neutral;
+            $(const $light: bool = true;)?
             #[inline(always)]
             unsafe fn step_lanes($a: __m256i, $x: __m256i) -> __m256i {
                 // SAFETY: intrinsics on values.
@@ -140,8 +144,8 @@ bools! {
 macro_rules! floats {
     ($($t:ty, $from:ident, $to:ident, $add:ident, $mul:ident, $max:ident, $min:ident, $cmp:ident, $blend:ident;)*) => { $(
         // -0.0 + x is x for both zeros.
-        lanewise!(Sum, $t, Some(-0.0), |a, x| $from($add($to(a), $to(x))));
-        lanewise!(Prod, $t, Some(1.0), |a, x| $from($mul($to(a), $to(x))));
+        lanewise!(Sum, $t, Some(-0.0), |a, x| $from($add($to(a), $to(x))), LIGHT);
+        lanewise!(Prod, $t, Some(1.0), |a, x| $from($mul($to(a), $to(x))), LIGHT);
         // The instructions give their second operand, the element, for equal zeros and for NaN: what is
         // missing is that a NaN stays.
         lanewise!(Max, $t, Some(<$t>::NEG_INFINITY), |a, x| {
