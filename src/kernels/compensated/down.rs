@@ -35,12 +35,9 @@ const GROUP_BYTES: usize = 64;
 /// Bytes of a strip's row at most where elements are copied, because their results are written to the same places.
 const COPIED: usize = 256;
 
-/// Rows that a group stays in registers for. (To ask for the rows behind them was no faster.)
+/// Rows that a group stays in registers for. (To ask for the rows behind them was no faster, nor was a whole stretch
+/// where rows are short.)
 const ROWS: usize = 8;
-
-/// Bytes from row to row at most where it stays there for a whole stretch: as many rows are in the first-level cache
-/// then, in whatever order they are read.
-const NEAR: usize = 256;
 
 /// Below this in magnitude, the results of a stretch of a sum and the one before tell that the stretch by itself is
 /// finite: it is the difference of two of them, but for roundings.
@@ -409,14 +406,6 @@ impl Down {
                 },
                 ..*numbers
             };
-            let pitch = strip
-                .x_pitch
-                .unsigned_abs()
-                .max(strip.out_pitch.unsigned_abs());
-            let most = match pitch {
-                0..=NEAR => STRETCH,
-                _ => ROWS,
-            };
             let failed = (self.begin)(&all);
             // An exclusive scan shows each result one row further on, and the last ones nowhere.
             let shown = rows - strip.exclusive as usize;
@@ -424,7 +413,7 @@ impl Down {
             while row < rows {
                 let (few, out) = if row < shown {
                     let at = (row + strip.exclusive as usize) as isize * strip.out_pitch;
-                    (most.min(shown - row), out.wrapping_offset(at))
+                    (ROWS.min(shown - row), out.wrapping_offset(at))
                 } else {
                     (1, nowhere)
                 };
