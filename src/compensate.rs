@@ -26,7 +26,7 @@ pub mod exact;
 mod tests;
 
 pub use product::Product;
-pub use sum::Sums;
+pub use sum::{Sums, Triple};
 
 use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
 use crate::op::{Prod, Sum};

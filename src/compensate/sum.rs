@@ -56,10 +56,8 @@ fn renormalised(value: f64, error: f64) -> Pair<f64> {
     }
 }
 
-/// How large `middle` may become beside `high`.
-const MIDDLE: f64 = 1.0 / (1u64 << 48) as f64;
-
 /// A sum of f64.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Triple {
     /// The sum to one precision,
@@ -71,6 +69,9 @@ pub struct Triple {
 }
 
 impl Triple {
+    /// How large `middle` may become beside `high`.
+    pub const MIDDLE: f64 = 1.0 / (1u64 << 48) as f64;
+
     /// A value known exactly.
     #[inline(always)]
     pub fn exact(value: f64) -> Triple {
@@ -96,7 +97,7 @@ impl Triple {
     #[inline(always)]
     pub fn settled(high: f64, middle: f64, low: f64) -> Triple {
         let sum = Triple { high, middle, low };
-        if middle.abs() > high.abs() * MIDDLE {
+        if middle.abs() > high.abs() * Triple::MIDDLE {
             sum.normalised()
         } else {
             sum

@@ -77,8 +77,11 @@ fn all_special(value: &[f64]) -> bool {
 }
 
 /// The sum of two numbers and its error.
+///
+/// # Safety
+/// As for [`Lanes`].
 #[inline(always)]
-unsafe fn two_sum<L: Lanes>(a: L, b: L) -> (L, L) {
+pub unsafe fn two_sum<L: Lanes>(a: L, b: L) -> (L, L) {
     // SAFETY: the caller's: the instruction set is there.
     unsafe {
         let sum = a.add(b);

@@ -26,21 +26,28 @@ use std::mem::MaybeUninit;
 /// Groups of a strip at most: up to 2 KiB of a row, whose numbers fit in the first-level cache.
 const GROUPS: usize = 32;
 
+/// The same of groups that keep what is before a stretch, which are half as large.
+const KEPT_GROUPS: usize = 64;
+
 /// Bytes of a group's row at most.
 const GROUP_BYTES: usize = 64;
 
 /// Bytes of a strip's row at most where elements are copied, because their results are written to the same places.
 const COPIED: usize = 256;
 
-/// Rows that a group stays in registers for. (To ask for the rows behind them was no faster.)
+/// Rows that a group stays in registers for. (To ask for the rows behind them was no faster, nor was a whole stretch
+/// where rows are short.)
 const ROWS: usize = 8;
 
 /// Below this in magnitude, the results of a stretch of a sum and the one before tell that the stretch by itself is
 /// finite: it is the difference of two of them, but for roundings.
 pub const TELLING: f64 = f64::from_bits((1023 + 1020) << 52);
 
-/// Doubles of a group's numbers at most.
+/// Doubles of a group's numbers at most,
 const NUMBERS: usize = 8 * 8;
+
+/// and of one that keeps what is before a stretch.
+const KEPT_NUMBERS: usize = 4 * 9;
 
 /// Adjacent elements of a row in a register.
 ///
@@ -81,42 +88,44 @@ impl<T: Parted<P>, L: Beside<P>, const P: usize> Group<T, P> for ByTwo<L> {
     }
 }
 
-/// Columns of a stretch of rows: at least one group, at most [`GROUPS`].
+/// Columns of a stretch of rows: at least one group, at most as many as a strip has.
+#[derive(Clone, Copy)]
 pub struct Strip {
-    x: *const u8,
-    x_pitch: isize,
-    out: *mut u8,
-    out_pitch: isize,
+    pub x: *const u8,
+    pub x_pitch: isize,
+    pub out: *mut u8,
+    pub out_pitch: isize,
     /// Where elements are copied to, or null.
     copy: *mut u8,
     copy_pitch: usize,
-    rows: usize,
-    columns: usize,
+    pub rows: usize,
+    pub columns: usize,
     /// Columns of a group.
-    group: usize,
+    pub group: usize,
+    /// How many groups.
+    pub groups: usize,
     /// The numbers of all groups: one after the other those of [`Chains::Own`], of [`Chains::Chain`] and the greatest
-    /// magnitudes of results, each of all columns.
-    numbers: *mut f64,
-    /// One state a column: read if `started`, written if `total`.
-    states: *mut u8,
-    started: bool,
+    /// magnitudes of results, each of all columns, and then what is kept between stretches.
+    pub numbers: *mut f64,
+    /// Doubles of a group's numbers.
+    pub pitch: usize,
+    /// One state a column: read if `started`, written if `total`; or between stretches, if they are kept elsewhere.
+    pub states: *mut u8,
+    pub started: bool,
     /// Whether there is but the chain that goes on.
-    alone: bool,
+    pub alone: bool,
     /// Whether what follows needs the total.
-    total: bool,
+    pub total: bool,
     /// Results of sums have to be below this, and what is before them.
-    bound: f64,
-    exclusive: bool,
+    pub bound: f64,
+    pub exclusive: bool,
 }
 
 impl Strip {
-    fn groups(&self) -> usize {
-        self.columns.div_ceil(self.group)
-    }
-
     /// The first column of a group. The last one overlaps the one before where columns do not divide by groups, but
     /// only its own ones count.
-    fn first(&self, g: usize) -> usize {
+    #[inline(always)]
+    pub fn first(&self, g: usize) -> usize {
         (g * self.group).min(self.columns - self.group)
     }
 }
@@ -130,19 +139,42 @@ impl Strip {
 pub struct Down {
     /// Columns of a group.
     group: usize,
+    /// What counts as columns in strips: the parts of one, or 1.
+    parts: usize,
+    /// Groups of a strip at most.
+    groups: usize,
+    /// Doubles of a group's numbers.
+    pitch: usize,
     /// [`Chains::WATCHED`]: totals of others are needed anyway, for they tell what is ordinary.
     watched: bool,
     /// [`Parted::BOUND`].
     bound: f64,
     /// Makes the numbers, and returns the groups that make an exception, the first one in the lowest bit.
-    begin: unsafe fn(&Strip) -> u32,
+    begin: unsafe fn(&Strip) -> u64,
     /// Scans rows.
     rows: unsafe fn(&Strip),
     /// Makes the states of what has no exception, and returns the groups that have one: results' places of those have
     /// anything.
-    end: unsafe fn(&Strip, u32) -> u32,
+    end: unsafe fn(&Strip, u64) -> u64,
+    /// If what is before a stretch is kept among the numbers.
+    kept: Option<Kept>,
     /// What is too narrow, or not ordinary: column by column.
     rest: Scan,
+}
+
+/// How accumulators are kept from stretch to stretch.
+#[derive(Clone, Copy)]
+pub struct Kept {
+    /// How many numbers they are.
+    pub count: usize,
+    /// Takes them from the states, if there are any yet.
+    pub load: unsafe fn(&Strip),
+    /// Makes states of them.
+    pub store: unsafe fn(&Strip),
+    /// [`Down::begin`] and [`Down::end`] with them, which leave the states alone. Rows are copied beforehand if they
+    /// are, for a test of each takes as long.
+    pub begin: unsafe fn(&Strip) -> u64,
+    pub end: unsafe fn(&Strip, u64) -> u64,
 }
 
 impl Down {
@@ -153,15 +185,45 @@ impl Down {
         T: ByStretches<O, P>,
     {
         assert!(group * size_of::<T>() <= GROUP_BYTES);
-        assert!(group * P * counts::<O, T, P>() <= NUMBERS);
+        let pitch = group * P * counts::<O, T, P>();
+        assert!(pitch <= NUMBERS);
         Down {
             group,
+            parts: 1,
+            groups: GROUPS,
+            pitch,
             watched: <T::Chains as Chains>::WATCHED,
             bound: T::BOUND,
             begin: begin::<O, T, P>,
             rows,
             end: end::<O, T, P>,
+            kept: None,
             rest,
+        }
+    }
+
+    /// The same with accumulators that are kept, and parts for columns.
+    pub const fn keeping<O, T, const P: usize>(
+        group: usize,
+        rows: unsafe fn(&Strip),
+        kept: Kept,
+        rest: Scan,
+    ) -> Down
+    where
+        O: Combine<T>,
+        T: ByStretches<O, P>,
+    {
+        let down = Down::of::<O, T, P>(group, rows, rest);
+        let pitch = down.pitch + group * P * kept.count;
+        assert!(pitch <= KEPT_NUMBERS);
+        Down {
+            parts: P,
+            groups: KEPT_GROUPS,
+            pitch,
+            begin: kept.begin,
+            end: kept.end,
+            kept: Some(kept),
+            ..down
         }
     }
 
@@ -174,7 +236,7 @@ impl Down {
         let in_place = block.x == block.out.cast_const();
         let most = match in_place {
             true => COPIED / self.rest.size,
-            false => GROUPS * self.group,
+            false => self.groups * self.group,
         };
         let mut left = 0;
         while left < block.len {
@@ -196,13 +258,8 @@ impl Down {
                 };
                 if columns < self.group {
                     self.rest.down(&strip);
-                } else if in_place {
-                    self.in_place(&strip);
                 } else {
-                    for top in (0..block.rows).step_by(STRETCH) {
-                        let x = strip.x.offset(top as isize * strip.x_pitch);
-                        self.stretch(&strip, top, x, None);
-                    }
+                    self.strip(&strip, in_place);
                 }
             }
             left += columns;
@@ -230,17 +287,63 @@ impl Down {
         }
     }
 
+    /// Scans a strip.
+    ///
+    /// # Safety
+    /// As [`across`](Self::across); in place a row has at most as many bytes as are [`COPIED`].
+    unsafe fn strip(&self, block: &Block, in_place: bool) {
+        let mut numbers = Numbered(MaybeUninit::uninit());
+        let strip = Strip {
+            x: block.x,
+            x_pitch: block.x_pitch,
+            out: block.out,
+            out_pitch: block.out_pitch,
+            rows: block.rows,
+            columns: block.len * self.parts,
+            group: self.group * self.parts,
+            groups: block.len.div_ceil(self.group),
+            copy: std::ptr::null_mut(),
+            copy_pitch: 0,
+            numbers: numbers.0.as_mut_ptr().cast(),
+            pitch: self.pitch,
+            states: block.acc,
+            started: block.started,
+            alone: false,
+            total: true,
+            bound: self.bound,
+            exclusive: block.exclusive,
+        };
+        // SAFETY: this function's.
+        unsafe {
+            if let Some(kept) = self.kept {
+                (kept.load)(&strip);
+            }
+            if in_place {
+                self.in_place(block, &strip);
+            } else {
+                for top in (0..block.rows).step_by(STRETCH) {
+                    let x = block.x.offset(top as isize * block.x_pitch);
+                    self.stretch(block, &strip, top, x, None);
+                }
+            }
+            if let (Some(kept), true) = (self.kept, block.keep) {
+                (kept.store)(&strip);
+            }
+        }
+    }
+
     /// Scans a strip whose results take the places of its elements, which are copied for exceptions: meanwhile, if
     /// they are read but once and before their places are written, else beforehand.
     ///
     /// # Safety
-    /// As [`across`](Self::across); a row has at most as many bytes as are [`COPIED`].
+    /// As [`strip`](Self::strip).
     #[inline(never)]
-    unsafe fn in_place(&self, strip: &Block) {
+    unsafe fn in_place(&self, strip: &Block, numbers: &Strip) {
         let mut copy = MaybeUninit::<[u8; STRETCH * COPIED]>::uninit();
         let copy = copy.as_mut_ptr().cast::<u8>();
         let bytes = strip.len * self.rest.size;
-        let meanwhile = !strip.exclusive && strip.len.is_multiple_of(self.group);
+        let meanwhile =
+            self.kept.is_none() && !strip.exclusive && strip.len.is_multiple_of(self.group);
         let within = Block {
             x_pitch: bytes as isize,
             ..*strip
@@ -250,14 +353,14 @@ impl Down {
             unsafe {
                 let x = strip.x.offset(top as isize * strip.x_pitch);
                 if meanwhile {
-                    self.stretch(strip, top, x, Some(copy));
+                    self.stretch(strip, numbers, top, x, Some(copy));
                     continue;
                 }
                 for row in 0..STRETCH.min(strip.rows - top) {
                     let x = x.offset(row as isize * strip.x_pitch);
                     copy.add(row * bytes).copy_from_nonoverlapping(x, bytes);
                 }
-                self.stretch(&within, top, copy, None);
+                self.stretch(&within, numbers, top, copy, None);
             }
         }
     }
@@ -265,8 +368,15 @@ impl Down {
     /// Scans a stretch of a strip's rows, with elements from `x` on, of which a copy is left if there is room given.
     ///
     /// # Safety
-    /// As [`across`](Self::across).
-    unsafe fn stretch(&self, strip: &Block, top: usize, x: *const u8, copy: Option<*mut u8>) {
+    /// As [`strip`](Self::strip).
+    unsafe fn stretch(
+        &self,
+        strip: &Block,
+        numbers: &Strip,
+        top: usize,
+        x: *const u8,
+        copy: Option<*mut u8>,
+    ) {
         let rows = STRETCH.min(strip.rows - top);
         let started = strip.started || top > 0;
         // SAFETY: this function's.
@@ -274,7 +384,6 @@ impl Down {
             let out = strip.out.offset(top as isize * strip.out_pitch);
             let keep = strip.keep || top + rows < strip.rows;
             let total = keep || !self.watched;
-            let mut numbers = Numbered(MaybeUninit::uninit());
             let mut nowhere = MaybeUninit::<[u8; GROUPS * GROUP_BYTES]>::uninit();
             let nowhere = nowhere.as_mut_ptr().cast::<u8>();
             let copy_pitch = match copy {
@@ -285,14 +394,9 @@ impl Down {
                 x,
                 x_pitch: strip.x_pitch,
                 out,
-                out_pitch: strip.out_pitch,
                 rows,
-                columns: strip.len,
-                group: self.group,
                 copy: copy.unwrap_or(std::ptr::null_mut()),
                 copy_pitch,
-                numbers: numbers.0.as_mut_ptr().cast(),
-                states: strip.acc,
                 started,
                 alone: self.watched && !(started && total),
                 total,
@@ -300,7 +404,7 @@ impl Down {
                     true => self.bound,
                     false => self.bound.min(TELLING),
                 },
-                exclusive: strip.exclusive,
+                ..*numbers
             };
             let failed = (self.begin)(&all);
             // An exclusive scan shows each result one row further on, and the last ones nowhere.
@@ -330,11 +434,21 @@ impl Down {
                 started,
                 ..*strip
             };
+            let anew = self.kept.filter(|_| failed != 0);
+            if let Some(kept) = anew {
+                (kept.store)(&all);
+            }
             while failed != 0 {
                 let first = failed.trailing_zeros() as usize * self.group;
                 let columns = first..strip.len.min(first + self.group);
                 self.rest.columns(&again, 0..rows, columns);
                 failed &= failed - 1;
+            }
+            if let Some(kept) = anew {
+                (kept.load)(&Strip {
+                    started: true,
+                    ..all
+                });
             }
         }
     }
@@ -342,7 +456,13 @@ impl Down {
 
 /// The numbers of a strip.
 #[repr(align(64))]
-struct Numbered(MaybeUninit<[f64; GROUPS * NUMBERS]>);
+struct Numbered(MaybeUninit<[f64; ALL_NUMBERS]>);
+
+/// Doubles of a strip's numbers at most.
+const ALL_NUMBERS: usize = {
+    let (all, kept) = (GROUPS * NUMBERS, KEPT_GROUPS * KEPT_NUMBERS);
+    if all > kept { all } else { kept }
+};
 
 type Own<O, T, const P: usize, L> = <<T as ByStretches<O, P>>::Chains as Chains>::Own<L>;
 type Chain<O, T, const P: usize, L> = <<T as ByStretches<O, P>>::Chains as Chains>::Chain<L>;
@@ -371,7 +491,7 @@ const fn counts<O: Combine<T>, T: ByStretches<O, P>, const P: usize>() -> usize 
 }
 
 /// [`Down::begin`].
-unsafe fn begin<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Strip) -> u32 {
+unsafe fn begin<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Strip) -> u64 {
     let states = strip.states.cast::<StateOf<O, T, P>>();
     let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
     let width = strip.group * P;
@@ -380,7 +500,7 @@ unsafe fn begin<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Str
     unsafe {
         let nothing = Stretched::<O, T, P>::nothing();
         let own = T::Chains::own::<Column<P>>();
-        for g in 0..strip.groups() {
+        for g in 0..strip.groups {
             for column in 0..strip.group {
                 let at = strip.first(g) + column;
                 let x = strip.x.cast::<T>().add(at).read_unaligned();
@@ -397,14 +517,12 @@ unsafe fn begin<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(strip: &Str
                         sound &= part.abs() < strip.bound;
                     }
                 }
-                failed |= (!sound as u32) << g;
+                failed |= (!sound as u64) << g;
                 if strip.exclusive {
                     strip.out.cast::<T>().add(at).write_unaligned(shown);
                 }
                 let seed = state.acc.seed();
-                let numbers = strip
-                    .numbers
-                    .add(g * (owns + chains + 1) * width + column * P);
+                let numbers = strip.numbers.add(g * strip.pitch + column * P);
                 for p in 0..P {
                     for (i, own) in own.as_ref().iter().enumerate() {
                         numbers.add(i * width + p).write(own.0[p]);
@@ -436,17 +554,14 @@ where
     let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
     // SAFETY: this function's.
     unsafe {
-        for g in 0..strip.groups() {
+        for g in 0..strip.groups {
             let first = strip.first(g) * size_of::<T>();
             let (mut x, mut out) = (strip.x.add(first), strip.out.add(first));
             let mut copy = match strip.copy.is_null() {
                 true => strip.copy,
                 false => strip.copy.add(first),
             };
-            let numbers = strip
-                .numbers
-                .cast::<G::Lanes>()
-                .add(g * (owns + chains + 1));
+            let numbers = strip.numbers.add(g * strip.pitch).cast::<G::Lanes>();
             let own_place = numbers.cast::<Own<O, T, P, G::Lanes>>();
             let chain_place = numbers.add(owns).cast::<Chain<O, T, P, G::Lanes>>();
             let mut chain = chain_place.read();
@@ -491,19 +606,19 @@ where
 /// [`Down::end`].
 unsafe fn end<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
     strip: &Strip,
-    mut failed: u32,
-) -> u32 {
+    mut failed: u64,
+) -> u64 {
     let states = strip.states.cast::<StateOf<O, T, P>>();
     let (owns, chains) = (owns::<O, T, P>(), chains::<O, T, P>());
     let width = strip.group * P;
     // SAFETY: this function's.
     unsafe {
         let nothing = Stretched::<O, T, P>::nothing();
-        for g in 0..strip.groups() {
+        for g in 0..strip.groups {
             let mut after = [const { MaybeUninit::<StateOf<O, T, P>>::uninit() }; GROUP_BYTES / 8];
             let first = strip.first(g);
             let owned = g * strip.group - first..strip.group;
-            let numbers = strip.numbers.add(g * (owns + chains + 1) * width);
+            let numbers = strip.numbers.add(g * strip.pitch);
             let mut sound = failed >> g & 1 == 0;
             for column in owned.clone() {
                 let numbers = numbers.add(column * P);

@@ -201,6 +201,7 @@ by_stretches! {
 }
 
 /// An accumulator: the scalar one, and what was shown last, before it was rounded to the type.
+#[repr(C)]
 pub struct State<A, const P: usize> {
     acc: A,
     last: [f64; P],

@@ -1,5 +1,6 @@
 //! Products.
 
+use super::columns::same_bits_across;
 use super::*;
 use crate::compensate::exact::{check_complex, check_products, wandering};
 

@@ -10,6 +10,11 @@ use std::mem::MaybeUninit;
 /// Bytes of an element at most.
 const LARGEST: usize = 16;
 
+/// Bytes of a line from which on elements are asked for ahead of time even where a cache holds all: it is the third
+/// level then. On a Zen 3, 10^6 doubles took 2.1 to 2.9 ns an element without, and take 0.84, and 10^5 took 0.84 and
+/// take 0.80.
+const AHEAD: usize = 1 << 18;
+
 /// Elements of a piece, aligned for any type.
 #[repr(align(16))]
 struct Elements(MaybeUninit<[u8; PIECE * LARGEST]>);
@@ -65,7 +70,7 @@ impl Squares {
                         started: block.started || at > 0,
                         exclusive: block.exclusive,
                     };
-                    self.piece(&line, block.stream);
+                    self.piece(&line, block.stream || block.len * size >= AHEAD);
                 }
             }
         }

@@ -252,6 +252,23 @@ sub_beside! {
     sub_beside_128, __m128d, xmm_reg, _mm_set1_pd(1.0);
 }
 
+/// The same with the difference in the place of `b`, where that is not needed any more and `a` is.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+pub fn sub_beside_in_place(a: __m256d, mut b: __m256d) -> __m256d {
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!(
+            "vfnmadd213pd {0}, {1}, {2}",
+            inout(ymm_reg) b,
+            in(ymm_reg) _mm256_set1_pd(1.0),
+            in(ymm_reg) a,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    b
+}
+
 /// Keeps a NaN where something was not finite. One register for each kind, for a loop has few to spare, and a
 /// chain of nothing but logic.
 #[derive(Clone, Copy)]
