@@ -197,7 +197,11 @@ pub const fn generic<A: Accumulate>() -> Kernel {
 
 impl<O: Combine<T>, T: Elem> Family for Plain<O, T> {
     const KERNEL: Kernel = Kernel {
-        few: Some(along::few::<Self>),
+        // 16-bit floats are better converted by instructions, which not every processor has.
+        few: match T::NAN {
+            Some(_) if size_of::<T>() == 2 => None,
+            _ => Some(along::few::<Self>),
+        },
         ..elementary::<Self>()
     };
 }

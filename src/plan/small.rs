@@ -19,8 +19,13 @@ use crate::view::Range;
 /// Elements up to which the way through a whole plan would cost more than the scan.
 const SMALL: usize = 4096;
 
-/// Elements up to which that costs more than one element after the other.
-const ALONE: usize = 256;
+/// Elements up to which one after the other is best where they are not contiguous, or an exclusive scan holds one
+/// back, if `most` are where they are.
+fn alone(most: usize) -> usize {
+    /// Elements up to which a plan costs more.
+    const PLANNED: usize = 256;
+    (2 * most).max(PLANNED)
+}
 
 /// Elements in several lines up to which that takes less than to start kernels for many lines.
 const SCATTERED: usize = 64;
@@ -64,9 +69,13 @@ impl ShortLine {
             exclusive,
         };
         let needed = kernels::unplanned(false, op, dtype)?;
+        let most = match exclusive {
+            true => alone(needed.most),
+            false => needed.most,
+        };
         Some(ShortLine {
             line,
-            few: needed.few.filter(|_| n <= needed.most),
+            few: needed.few.filter(|_| n <= most),
             kernel: needed.kernel,
         })
     }
@@ -76,8 +85,7 @@ impl ShortLine {
         let &Unplanned {
             kernel, few, most, ..
         } = kernels::unplanned(false, op, dtype)?;
-        let alone = most > 0 && line.n <= most.max(ALONE);
-        if !alone || few.is_none() || !lie_apart(&line, dtype.size()) {
+        if few.is_none() || line.n > alone(most) || !lie_apart(&line, dtype.size()) {
             return None;
         }
         if reverse {
@@ -198,11 +206,10 @@ impl Small {
             few,
             most,
         } = kernels::unplanned(compensated, request.op, dtype)?;
-        let alone = most > 0
-            && match lines {
-                1 => n <= most.max(ALONE),
-                _ => elements <= SCATTERED,
-            };
+        let alone = match lines {
+            1 => n <= alone(most),
+            _ => elements <= SCATTERED,
+        };
         let few =
             few.filter(|_| alone && options.carry_in.is_none() && options.carry_out.is_none());
         if options.carry_in.is_some() || options.carry_out.is_some() {

@@ -491,15 +491,11 @@ impl Panel {
             let largest = avx2::splat(A::LARGEST_BYTE);
             let first = |at| _mm256_min_epu8(avx2::load(self.x.add(at)), largest);
             let mut at = 0;
-            while at + WIDTH <= last {
-                let (a, b) = (first(at), first(at + WIDTH));
-                avx2::store::<false>(self.out.add(at), a);
-                avx2::store::<false>(self.out.add(at + WIDTH), b);
-                at += 2 * WIDTH;
-            }
-            for at in [at.min(last), last] {
+            while at < last {
                 avx2::store::<false>(self.out.add(at), first(at));
+                at += WIDTH;
             }
+            avx2::store::<false>(self.out.add(last), first(last));
         }
     }
 
@@ -526,8 +522,11 @@ impl Panel {
                     avx2::store_ends(self.out, identity, bytes);
                 } else {
                     let last = bytes - WIDTH;
-                    for at in (0..last).step_by(WIDTH).chain([last]) {
+                    avx2::store::<false>(self.out.add(last), identity);
+                    let mut at = 0;
+                    while at < last {
                         avx2::store::<false>(self.out.add(at), identity);
+                        at += WIDTH;
                     }
                 }
                 self = self.beside(panels);
@@ -675,8 +674,9 @@ impl Panel {
         let (mut panel, last) = (self, bytes - WIDTH);
         while panel.rows > 0 {
             let Panel { x, out, .. } = panel;
-            // Conversions take longer than stores that cross cache lines.
-            let head = if A::CONVERTS {
+            // Conversions take longer than stores that cross cache lines, unless results are read across what was
+            // written at once.
+            let head = if A::CONVERTS && before.addr().wrapping_sub(out.addr()) % (WIDTH / 2) == 0 {
                 0
             } else {
                 head(out, size_of::<A::T>(), WIDTH)
