@@ -46,7 +46,8 @@ Runs the cases of benches/cases.txt whose name contains one of the filters; all 
   --quick         every case once, on small sizes, as a test of the results; also what a run does
                   that does not come from `cargo bench`
   --sweep         a grid of shapes, types and operations instead, of which it prints what is slower than
-                  the plain loop
+                  the plain loop, which goes row after row where lines are not contiguous
+  --by-line       the plain loop goes line after line instead, the carry in a register
   --seconds S     time for each case (1.0), but of the sweep
   --json FILE     writes the results to FILE
   --list          prints the names and does nothing
@@ -57,6 +58,7 @@ Runs the cases of benches/cases.txt whose name contains one of the filters; all 
 struct Arguments {
     quick: bool,
     sweep: bool,
+    by_line: bool,
     list: bool,
     help: bool,
     seconds: f64,
@@ -69,6 +71,7 @@ impl Arguments {
         let mut parsed = Arguments {
             quick: false,
             sweep: false,
+            by_line: false,
             list: false,
             help: false,
             seconds: 1.0,
@@ -83,6 +86,7 @@ impl Arguments {
                 "--bench" => bench = true,
                 "--quick" => parsed.quick = true,
                 "--sweep" => parsed.sweep = true,
+                "--by-line" => parsed.by_line = true,
                 "--list" => parsed.list = true,
                 "--help" => parsed.help = true,
                 "--json" => parsed.json = Some(value()?.into()),
@@ -125,6 +129,9 @@ fn main() -> ExitCode {
         cases::all()
     };
     cases.retain(|case| arguments.selects(case));
+    cases
+        .iter_mut()
+        .for_each(|case| case.by_line = arguments.by_line);
     if cases.is_empty() {
         eprintln!("no case is called {}", arguments.filters.join(" or "));
         return ExitCode::FAILURE;

@@ -128,6 +128,9 @@ pub struct Case {
     pub layout: Layout,
     /// Bytes from the beginning of a page to that of each array.
     pub behind: usize,
+    /// Whether the plain loop does line after line, the carry in a register, also where lines are not contiguous and
+    /// row after row would be faster.
+    pub by_line: bool,
     pub data: Data,
     /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
     pub mode: i32,
@@ -196,6 +199,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         axis,
         layout,
         behind,
+        by_line: false,
         data,
         mode,
         flags,

@@ -32,7 +32,14 @@ fn sums(case: &Case, x: &[f64], out: &mut [f64]) {
         .chunks_exact(n * inner)
         .zip(out.chunks_exact_mut(n * inner));
     if inner == 1 {
-        panels.for_each(|(x, out)| sum(x, out));
+        panels.for_each(|(x, out)| sum(x.iter(), out.iter_mut()));
+    } else if case.by_line {
+        panels.for_each(|(x, out)| {
+            for column in 0..inner {
+                let (x, out) = (x[column..].iter(), out[column..].iter_mut());
+                sum(x.step_by(inner), out.step_by(inner));
+            }
+        });
     } else {
         let mut carries = [vec![0.0; inner], vec![0.0; inner]];
         panels.for_each(|(x, out)| columns(x, out, &mut carries));
@@ -40,9 +47,10 @@ fn sums(case: &Case, x: &[f64], out: &mut [f64]) {
 }
 
 /// The sum with the rounding errors of all additions in a second variable (Knuth's TwoSum).
-fn sum(x: &[f64], out: &mut [f64]) {
+#[inline(always)]
+fn sum<'a>(x: impl Iterator<Item = &'a f64>, out: impl Iterator<Item = &'a mut f64>) {
     let (mut sum, mut error) = (-0.0, 0.0);
-    for (&x, out) in x.iter().zip(out) {
+    for (&x, out) in x.zip(out) {
         let (next, lost) = two_sum(sum, x);
         error += lost;
         sum = next;

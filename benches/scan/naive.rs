@@ -1,5 +1,5 @@
 //! The loop one would write: an element after the other, the carry in a register; across rows, a row
-//! after the other. Compiled for the same processors as the rest of the program.
+//! after the other, unless a case wants line after line. Compiled for the same processors as the rest of the program.
 
 use crate::cases::{Case, Layout, Op, Type};
 use crate::compensated;
@@ -157,6 +157,13 @@ fn run<X: Load<A>, A: Plain, O: Combine<A>>(case: &Case, x: &Buffer, out: &Buffe
             );
             let panels = out.chunks_exact_mut(n * inner);
             for (x, out) in x.chunks_exact(n * inner).zip(panels) {
+                if case.by_line {
+                    for column in 0..inner {
+                        let (x, out) = (x[column..].iter(), out[column..].iter_mut());
+                        line::<X, A, O>(case, x.step_by(inner), out.step_by(inner));
+                    }
+                    continue;
+                }
                 let (x, out) = (x.chunks_exact(inner), out.chunks_exact_mut(inner));
                 if case.flags & CUM_REVERSE != 0 {
                     rows::<X, A, O>(case, x.rev(), out.rev());
@@ -288,7 +295,7 @@ fn half(case: &Case, x: &Buffer, out: &Buffer) {
         // SAFETY: as in `run`.
         let (x, out) = unsafe { (x.slice(), out.slice_mut()) };
         // SAFETY: the processor has it.
-        return unsafe { half_f16c(x, out, case.shape[case.axis], case.inner()) };
+        return unsafe { half_f16c(x, out, case.shape[case.axis], case.inner(), case.by_line) };
     }
     run::<F16, F16, Sum>(case, x, out);
 }
@@ -296,7 +303,7 @@ fn half(case: &Case, x: &Buffer, out: &Buffer) {
 /// The same by instructions, in rows eight at a time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "f16c")]
-fn half_f16c(x: &[u16], out: &mut [u16], n: usize, inner: usize) {
+fn half_f16c(x: &[u16], out: &mut [u16], n: usize, inner: usize, by_line: bool) {
     use std::arch::x86_64::*;
     const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT;
     let wide = |half: u16| _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(half))));
@@ -305,11 +312,14 @@ fn half_f16c(x: &[u16], out: &mut [u16], n: usize, inner: usize) {
         .chunks_exact(n * inner)
         .zip(out.chunks_exact_mut(n * inner))
     {
-        if inner == 1 {
-            let mut carry = -0.0;
-            for (&x, out) in x.iter().zip(out) {
-                *out = narrow(carry + wide(x));
-                carry = wide(*out);
+        if inner == 1 || by_line {
+            for column in 0..inner {
+                let mut carry = -0.0;
+                let out = out[column..].iter_mut().step_by(inner);
+                for (&x, out) in x[column..].iter().step_by(inner).zip(out) {
+                    *out = narrow(carry + wide(x));
+                    carry = wide(*out);
+                }
             }
             continue;
         }

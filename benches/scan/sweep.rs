@@ -192,6 +192,7 @@ impl Kind {
             axis,
             layout: Layout::C,
             behind,
+            by_line: false,
             data: match (self.op, self.element) {
                 (_, Type::I64 | Type::I32 | Type::U16 | Type::U8) => Data::Ints,
                 // So that products neither vanish nor become denormal.
