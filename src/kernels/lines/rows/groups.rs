@@ -32,6 +32,9 @@ fn opaque(mut n: usize) -> usize {
 /// their pages are slow together (2048x4096 c128: 21 ns in groups).
 const MIDDLING: std::ops::Range<usize> = 400..2048;
 
+/// Bytes of such rows of numbers of 4 bytes at most, of which eight are taken together.
+const MIDDLING_FOURS: usize = 640;
+
 /// Rows of a block.
 pub struct Rows {
     pub first: Place,
@@ -113,7 +116,8 @@ impl Rows {
                 && !block.backward
                 && block.ahead > 0
                 && match size {
-                    4 | 8 => !stream && MIDDLING.contains(&bytes),
+                    4 => !stream && MIDDLING.contains(&bytes) && bytes <= MIDDLING_FOURS,
+                    8 => !stream && MIDDLING.contains(&bytes),
                     16 => bytes >= MIDDLING.start,
                     _ => false,
                 },
