@@ -26,7 +26,9 @@ pub mod exact;
 mod tests;
 
 pub use product::Product;
-pub use sum::{Sums, Triple};
+pub use sum::Sums;
+#[cfg(target_arch = "x86_64")]
+pub use sum::Triple;
 
 use crate::elem::{Bf16, CastFrom, Complex, Elem, F16};
 use crate::op::{Prod, Sum};

@@ -164,6 +164,10 @@ pub struct Down {
 
 /// How accumulators are kept from stretch to stretch.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only kernels for AVX2 keep any")
+)]
 pub struct Kept {
     /// How many numbers they are.
     pub count: usize,
@@ -203,6 +207,7 @@ impl Down {
     }
 
     /// The same with accumulators that are kept, and parts for columns.
+    #[cfg(target_arch = "x86_64")]
     pub const fn keeping<O, T, const P: usize>(
         group: usize,
         rows: unsafe fn(&Strip),

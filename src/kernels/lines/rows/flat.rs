@@ -116,7 +116,7 @@ impl Flat {
 /// Up to where its row begins a lane holds what is not its own.
 ///
 /// # Safety
-/// As [`Run`]; the processor has AVX2 and F16C.
+/// As [`Run`](crate::kernels::Run); the processor has AVX2 and F16C.
 #[target_feature(enable = "avx2,f16c")]
 pub unsafe fn flat<A: Lanewise>(part: &Flat) {
     // SAFETY: this function's; reads go `len - 1` elements beyond the registers at most, where there is a row.

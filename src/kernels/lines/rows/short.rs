@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 /// Scans rows that are shorter than one or two blocks.
 ///
 /// # Safety
-/// As [`run`].
+/// As [`run`](super::run).
 pub unsafe fn brief<A: Lanewise, const BOTH_WAYS: bool>(block: &Block) {
     let size = size_of::<A::T>();
     let gaps: Run = match size {
