@@ -55,7 +55,7 @@ impl<const A: usize, const T: usize> Room<A, T> {
 
     /// Kept out of its caller, whose frame it would enlarge.
     #[inline(never)]
-    fn lend<R>(then: impl FnOnce(&mut Scratch) -> R) -> R {
+    fn lend(then: &mut Work) -> Result<(), Error> {
         let mut room = MaybeUninit::<Self>::uninit();
         // SAFETY: a room has no content that could be wrong.
         let room = unsafe { room.assume_init_mut() };
@@ -67,13 +67,18 @@ impl<const A: usize, const T: usize> Room<A, T> {
 /// touched first, and the first-level cache holds little else of what is that far apart.
 const LITTLE: u64 = 64;
 
+/// What is done in such room.
+pub type Work<'a> = dyn FnMut(&mut Scratch) -> Result<(), Error> + 'a;
+
 /// Calls `then` with room for the units of a plan.
-#[inline]
-pub fn with_scratch<R>(plan: &Plan, then: impl FnOnce(&mut Scratch) -> R) -> R {
+pub fn with_scratch(plan: &Plan, then: &mut Work) -> Result<(), Error> {
     const LITTLE_TILE: usize = LITTLE as usize * size_of::<u128>();
     const LITTLE_ACCUMULATORS: usize = LITTLE as usize * LARGEST_ACCUMULATOR;
     if plan.elements() <= LITTLE && plan.lines as u64 <= LITTLE {
         Room::<LITTLE_ACCUMULATORS, LITTLE_TILE>::lend(then)
+    } else if plan.direct_x && plan.direct_out && plan.checking.is_none() {
+        // Kernels read and write the caller's memory: there are no tiles.
+        Room::<ACCUMULATORS, 0>::lend(then)
     } else {
         Room::<ACCUMULATORS, TILE_BYTES>::lend(then)
     }

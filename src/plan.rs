@@ -23,7 +23,7 @@ mod request;
 mod small;
 
 pub use request::{Carries, FLATTEN, Nan, Operand, Options, Request, check_shape, line_count};
-pub use small::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
+pub use small::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
 
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};

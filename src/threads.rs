@@ -235,7 +235,7 @@ unsafe fn run_passes(
             return nest::with_copy(plan, |copied| run_passes(copied, shared, progress));
         }
         if plan.checking.is_some() {
-            nest::with_scratch(plan, |scratch| nest::check(plan, scratch, progress))?;
+            nest::with_scratch(plan, &mut |scratch| nest::check(plan, scratch, progress))?;
         }
         run_units(plan, shared, progress)
     }
@@ -271,23 +271,32 @@ unsafe fn run_units(
     } else {
         limit(plan.max_threads).min(units)
     };
-    let next = AtomicUsize::new(0);
-    let plan = PlanPointer(plan);
-    let take = |plan: &PlanPointer, progress: &mut dyn Progress| {
-        nest::with_scratch(plan.0, |scratch| {
+    let take = |plan: &Plan, next: &mut dyn FnMut() -> usize, progress: &mut dyn Progress| {
+        nest::with_scratch(plan, &mut |scratch| {
             loop {
-                let unit = next.fetch_add(1, Ordering::Relaxed);
+                let unit = next();
                 if unit >= units {
                     return Ok(());
                 }
                 // SAFETY: this function's; the counter gives each unit once.
-                unsafe { nest::run_unit(plan.0, unit, scratch, progress)? };
+                unsafe { nest::run_unit(plan, unit, scratch, progress)? };
             }
         })
     };
     if threads == 1 {
-        return take(&plan, progress);
+        // Without an atomic counter, which waits until all that was written before has left the processor.
+        let mut units = 0..units;
+        return take(plan, &mut || units.next().unwrap_or(units.end), progress);
     }
+    let next = AtomicUsize::new(0);
+    let plan = PlanPointer(plan);
+    let take = |plan: &PlanPointer, progress: &mut dyn Progress| {
+        take(
+            plan.0,
+            &mut || next.fetch_add(1, Ordering::Relaxed),
+            progress,
+        )
+    };
     let wanted = progress.wanted();
     let help = || {
         let _environment = environment::Guard::new();

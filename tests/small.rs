@@ -11,8 +11,9 @@ use support::call::{Call, MARGIN, UNTOUCHED};
 use support::generate::{STYLES, Style, values};
 use support::{AXIS_NONE, MODES, Random, combinations, status_name};
 
-/// On both sides of what is small: 64 lines, 256 elements that are turned, 4096 in all.
-const SHAPES: [&[usize]; 17] = [
+/// On both sides of what is small: 64 elements in 8 lines one by one, 14 of a line backward, 256 that are turned, 16 KiB of
+/// accumulators, 4096 in all.
+const SHAPES: [&[usize]; 24] = [
     &[],
     &[1],
     &[8],
@@ -25,6 +26,13 @@ const SHAPES: [&[usize]; 17] = [
     &[8, 1],
     &[64, 4],
     &[65, 3],
+    &[9, 7],
+    &[30, 14],
+    &[16, 15],
+    &[300, 3],
+    &[2, 700],
+    &[1030, 2],
+    &[2050, 1],
     &[1, 64],
     &[2, 0, 3],
     &[2, 3, 5],

@@ -39,32 +39,31 @@ pub unsafe fn few<A: Accumulate>(
     }
 }
 
-/// Scans every row of the block.
+/// Scans every row of the block. There once for all kernels that do short rows so.
 ///
 /// # Safety
 /// As [`super::Run`].
+#[inline(never)]
 pub unsafe fn run<A: Accumulate>(block: &Block) {
     let size = size_of::<A::T>() as isize;
     let step = if block.backward { -size } else { size };
+    let (mut x, mut out) = (block.x.cast::<A::T>(), block.out.cast::<A::T>());
+    let plain = !(block.started || block.keep || block.exclusive);
     for row in 0..block.rows {
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
-            let x = block.x.offset(row as isize * block.x_pitch).cast::<A::T>();
-            let out = block
-                .out
-                .offset(row as isize * block.out_pitch)
-                .cast::<A::T>();
-            let slot = block.acc.cast::<A::Acc>().add(row);
-            let started = block.started.then(|| slot.read());
-            slot.write(apart::<A>(
-                x,
-                out,
-                block.len,
-                [step; 2],
-                started,
-                block.exclusive,
-            ));
+            if plain {
+                // Without a call: rows may be of two elements.
+                line::<A>(x, out, block.len, [step; 2], None, false);
+            } else {
+                let slot = block.acc.cast::<A::Acc>().add(row);
+                let started = block.started.then(|| slot.read());
+                let acc = apart::<A>(x, out, block.len, [step; 2], started, block.exclusive);
+                slot.write(acc);
+            }
         }
+        x = x.wrapping_byte_offset(block.x_pitch);
+        out = out.wrapping_byte_offset(block.out_pitch);
     }
 }
 
@@ -122,28 +121,28 @@ pub unsafe fn line<A: Accumulate>(
 ) -> A::Acc {
     // SAFETY: every index below is below n; an element is read before its place is written.
     unsafe {
+        let (mut x, mut out) = (x, out);
         let first = x.read_unaligned();
         let (mut acc, before) = match started {
             Some(acc) => (A::step(acc, first), A::value(acc)),
             None => (A::first(first), A::IDENTITY),
         };
         out.write_unaligned(if exclusive { before } else { A::value(acc) });
-        let (mut x, mut out) = (x, out);
-        // A loop without the choice, where accumulators are small, takes a tenth less.
-        if const { size_of::<A::Acc>() == size_of::<A::T>() } && !exclusive {
+        // Two loops, since the choice in one would cost a tenth; anchored, or else the compiler unrolls them, which
+        // is longer and no faster.
+        if exclusive {
             for _ in 1..n {
-                (x, out) = (x.byte_offset(steps[0]), out.byte_offset(steps[1]));
+                (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
+                let element = x.read_unaligned();
+                out.write_unaligned(A::value(acc));
+                acc = A::step(acc, element);
+            }
+        } else {
+            for _ in 1..n {
+                (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
                 acc = A::step(acc, x.read_unaligned());
                 out.write_unaligned(A::value(acc));
             }
-            return acc;
-        }
-        for _ in 1..n {
-            (x, out) = (x.byte_offset(steps[0]), out.byte_offset(steps[1]));
-            let element = x.read_unaligned();
-            let before = acc;
-            acc = A::step(acc, element);
-            out.write_unaligned(A::value(if exclusive { before } else { acc }));
         }
         acc
     }

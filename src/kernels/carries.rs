@@ -20,16 +20,10 @@ pub struct Carries {
     pub export: unsafe fn(*const u8, bool, *mut u8),
     /// Writes what stands before the first element; the identity if nothing has started.
     pub show: unsafe fn(*const u8, bool, *mut u8),
-    /// Combines two carries (unaligned); `None` if an accumulator is an element, and two of them are combined
-    /// like an accumulator and an element.
-    merge: Option<Merge>,
+    /// Combines two accumulators in the first; `None` if one is an element, and two of them are combined like an
+    /// accumulator and an element.
+    merge: Option<unsafe fn(*mut u8, *const u8)>,
 }
-
-/// Combines two carries, both unaligned, to a third.
-///
-/// # Safety
-/// They are readable and writable.
-type Merge = unsafe fn(*const u8, *const u8, *mut u8);
 
 impl Carries {
     /// Those of accumulators that are elements.
@@ -69,30 +63,29 @@ impl Carries {
             // accumulator each.
             unsafe {
                 let (first, second, out) = (first.add(at), second.add(at), out.add(at));
-                if let Some(merge) = self.merge {
-                    merge(first, second, out);
-                    continue;
-                }
                 let mut acc = [0u128; LARGEST_ACCUMULATOR / 16];
                 let mut x = acc;
                 let (acc, x) = (acc.as_mut_ptr().cast(), x.as_mut_ptr().cast());
                 (self.import)(first, acc);
                 (self.import)(second, x);
-                (kernel.across)(&Block {
-                    x,
-                    x_pitch: 0,
-                    out: x,
-                    out_pitch: 0,
-                    len: 1,
-                    rows: 1,
-                    acc,
-                    started: true,
-                    keep: true,
-                    exclusive: false,
-                    backward: false,
-                    stream: false,
-                    ahead: 0,
-                });
+                match self.merge {
+                    Some(merge) => merge(acc, x),
+                    None => (kernel.across)(&Block {
+                        x,
+                        x_pitch: 0,
+                        out: x,
+                        out_pitch: 0,
+                        len: 1,
+                        rows: 1,
+                        acc,
+                        started: true,
+                        keep: true,
+                        exclusive: false,
+                        backward: false,
+                        stream: false,
+                        ahead: 0,
+                    }),
+                }
                 (self.export)(acc, true, out);
             }
         }
@@ -131,14 +124,10 @@ unsafe fn show<A: Accumulate>(acc: *const u8, started: bool, out: *mut u8) {
     }
 }
 
-unsafe fn merge<A: Accumulate>(first: *const u8, second: *const u8, out: *mut u8) {
-    // SAFETY: two carries and room for one.
-    unsafe {
-        let first = A::import(first.cast::<A::Carry>().read_unaligned());
-        let second = A::import(second.cast::<A::Carry>().read_unaligned());
-        out.cast::<A::Carry>()
-            .write_unaligned(A::export(A::merge(first, second)));
-    }
+unsafe fn merge<A: Accumulate>(acc: *mut u8, second: *const u8) {
+    let acc = acc.cast::<A::Acc>();
+    // SAFETY: two aligned accumulators.
+    unsafe { acc.write(A::merge(acc.read(), second.cast::<A::Acc>().read())) }
 }
 
 macro_rules! elements {

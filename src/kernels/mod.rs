@@ -105,7 +105,7 @@ pub struct Kernel {
     /// Scans along.
     pub along: Run,
     /// Scans along rows that run backward, where there is a way.
-    pub backward: Option<Run>,
+    pub backward: Option<Backward>,
     /// Scans across.
     pub across: Run,
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
@@ -120,6 +120,15 @@ pub struct Kernel {
     pub check: Option<Check>,
     /// Scans few elements, in the operations that are plain.
     pub few: Option<Few>,
+}
+
+/// A scan along rows that run backward.
+#[derive(Clone, Copy)]
+pub struct Backward {
+    /// The scan.
+    pub along: Run,
+    /// Rows longer than this are better turned on their way to another kernel.
+    pub longest: usize,
 }
 
 /// Scans a line of elements, of which there is one at least, and so few that nothing but one after the other is
@@ -185,7 +194,13 @@ pub const fn generic<A: Accumulate>() -> Kernel {
     const { assert!(size_of::<A::Acc>() <= LARGEST_ACCUMULATOR && align_of::<A::Acc>() <= 16) };
     Kernel {
         along: along::run::<A>,
-        backward: None,
+        backward: match <A::T as Elem>::NAN {
+            Some(_) if size_of::<A::T>() == 2 => None, // better converted by instructions
+            _ => Some(Backward {
+                along: along::run::<A>,
+                longest: usize::MAX,
+            }),
+        },
         across: across::run::<A>,
         grid: 1,
         splits: false,

@@ -343,7 +343,8 @@ pub unsafe fn run_block(
         } else {
             // Rows are taken together in the computing type alone.
             let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];
-            let together = |many: &&Lines| converted && (!plan.backward || many.backward);
+            let together =
+                |many: &&Lines| converted && (!plan.backward || extent.row <= many.backward);
             let many = plan.many.filter(together);
             scan_along(plan.along, many, &block, stream);
         }

@@ -2,7 +2,7 @@
 
 use super::block::{scan_across, scan_along};
 use crate::kernels::{Block, Few, LARGEST_ACCUMULATOR, Panels, Short};
-use crate::plan::{MOST_LINES, SMALL_TURNED, ShortLine, Small};
+use crate::plan::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
 use crate::tile::{self, Move};
 use std::mem::MaybeUninit;
 
@@ -97,7 +97,7 @@ unsafe fn run_lines(small: &Small, few: Few) {
 /// As [`run_small`].
 #[inline]
 unsafe fn run_block(small: &Small) {
-    let mut acc = MaybeUninit::<[u128; MOST_LINES * LARGEST_ACCUMULATOR / 16]>::uninit();
+    let mut acc = MaybeUninit::<[u128; SMALL_ACCUMULATORS / 16]>::uninit();
     let acc = acc.as_mut_ptr().cast::<u8>();
     let (kernel, [outer, n, inner]) = (small.kernel, small.extents);
     let lines = outer * inner;
@@ -150,7 +150,19 @@ unsafe fn run_block(small: &Small) {
                 scan_across(kernel, small.many, &block, panels, false);
             }
             None => scan_along(kernel.along, small.many, &block, false),
-            Some(elements) => run_turned(small, elements, block),
+            Some(elements) => match small.backward {
+                Some(along) => {
+                    let last = (n - 1) * small.size;
+                    let block = Block {
+                        x: small.x.add(last),
+                        out: small.out.add(last),
+                        backward: true,
+                        ..block
+                    };
+                    scan_along(along, small.many, &block, false);
+                }
+                None => run_turned(small, elements, block),
+            },
         }
         if let Some(carry) = small.carry_out {
             for line in 0..lines {

@@ -10,7 +10,7 @@
 use super::REGROUPED_FROM;
 use super::request::{FLATTEN, Nan, Request, check_carries};
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Carries, Few, Kernel, Lines, Mode, Overflow, Short, Unplanned};
+use crate::kernels::{self, Carries, Few, Kernel, Lines, Mode, Overflow, Run, Short, Unplanned};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::tile::{self, Move};
@@ -27,11 +27,12 @@ fn alone(most: usize) -> usize {
     (2 * most).max(PLANNED)
 }
 
-/// Elements in several lines up to which that takes less than to start kernels for many lines.
+/// Elements in several lines, and those lines, up to which that takes less than to start kernels for many lines.
 const SCATTERED: usize = 64;
+const SCATTERED_LINES: usize = 8;
 
-/// Most lines of a small scan.
-pub const MOST_LINES: usize = 64;
+/// Bytes of the accumulators of a small scan.
+pub const SMALL_ACCUMULATORS: usize = 16 << 10;
 
 /// Most elements of a small scan that runs along from the end: they are turned on their way.
 pub const SMALL_TURNED: usize = 256;
@@ -150,13 +151,15 @@ pub struct Small {
     pub x: *const u8,
     /// Their results: the same memory, or apart.
     pub out: *mut u8,
-    /// Extents before the axis, along it, and behind it: none is 0, there are at most [`MOST_LINES`]
-    /// lines, and at most [`SMALL_TURNED`] elements if they are to be turned.
+    /// Extents before the axis, along it, and behind it: none is 0, the lines have at most [`SMALL_ACCUMULATORS`]
+    /// bytes, and at most [`SMALL_TURNED`] elements if they are to be turned.
     pub extents: [usize; 3],
     /// Bytes of an element.
     pub size: usize,
     /// Moves elements, if the scan runs from the end.
     pub reverse: Option<Move>,
+    /// What scans rows from their ends as they lie; without it they are turned.
+    pub backward: Option<Run>,
     /// Carries in: the first, and bytes to the next line's.
     pub carry_in: Option<(*const u8, usize)>,
     /// Carries out, one a line.
@@ -185,8 +188,7 @@ impl Small {
             Mode::Reassociate if n < REGROUPED_FROM => Mode::Sequential,
             mode => mode,
         };
-        let turned = options.reverse && inner == 1;
-        if mode == Mode::Reassociate || lines > MOST_LINES || (turned && elements > SMALL_TURNED) {
+        if mode == Mode::Reassociate {
             return None;
         }
         let size = dtype.size();
@@ -206,9 +208,17 @@ impl Small {
             few,
             most,
         } = kernels::unplanned(compensated, request.op, dtype)?;
+        let along_reverse = options.reverse && inner == 1;
+        let backward = kernel
+            .backward
+            .filter(|way| along_reverse && n <= way.longest);
+        let turned = along_reverse && backward.is_none() && elements > SMALL_TURNED;
+        if turned || lines * kernel.acc_size > SMALL_ACCUMULATORS {
+            return None;
+        }
         let alone = match lines {
             1 => n <= alone(most),
-            _ => elements <= SCATTERED,
+            _ => elements <= SCATTERED && lines <= SCATTERED_LINES,
         };
         let few =
             few.filter(|_| alone && options.carry_in.is_none() && options.carry_out.is_none());
@@ -221,7 +231,8 @@ impl Small {
         let many = if lines == 1 || few.is_some() {
             None
         } else {
-            kernels::lines(isa, request.op, dtype, mode, Overflow::Wrap)
+            let many = kernels::lines(isa, request.op, dtype, mode, Overflow::Wrap);
+            many.filter(|many| backward.is_none() || n <= many.backward)
         };
         Some(Small {
             kernel,
@@ -234,6 +245,7 @@ impl Small {
             extents,
             size,
             reverse: options.reverse.then(|| tile::move_of_size(isa, size)),
+            backward: backward.map(|way| way.along),
             carry_in: options.carry_in.map(|carry| {
                 let stride = if carry.len == 1 { 0 } else { carries.size };
                 (carry.pointer, stride)

@@ -44,7 +44,6 @@ const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
 /// The same for plans that were made for a kernel which takes rows that run backward, and whose lines can
 /// be shared.
 static KERNEL: Kernel = Kernel {
-    backward: Some(GENERIC.along),
     splits: true,
     ..GENERIC
 };

@@ -493,6 +493,7 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Family for Stretched<O
     const KERNEL: Kernel = Kernel {
         along: Self::along,
         across: Self::across,
+        backward: None,
         grid: STRETCH,
         ..generic::<Self>()
     };

@@ -217,7 +217,7 @@ pub fn lines(isa: Isa, op: Op, dtype: DType) -> Option<&'static Lines> {
                     &Lines {
                         across: Pairs::<Sum, $t, $parts, $n, $k>::panels,
                         along: None,
-                        backward: false,
+                        backward: 0,
                         longest: 0,
                     }
                 },

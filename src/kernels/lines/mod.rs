@@ -35,8 +35,8 @@ pub struct Lines {
     pub across: Across,
     /// Scans along several rows at a time, where there is a way.
     pub along: Option<Along>,
-    /// Whether those rows may run backward.
-    pub backward: bool,
+    /// Rows up to this long may run backward there.
+    pub backward: usize,
     /// Rows longer than this are better scanned one by one, by the kernels for single lines.
     pub longest: usize,
 }

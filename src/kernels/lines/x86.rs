@@ -22,12 +22,20 @@ const WIDE_WINDOWS: usize = 48;
 /// a Zen 3: 0.54 of a plain loop and 0.66). The exact number was not swept.
 const PREFIXES: usize = 512;
 
+/// Elements that do not fill a register.
+const fn short_of_a_register<A: Lanewise>() -> usize {
+    WIDTH / size_of::<A::T>() - 1
+}
+
 /// Kernels for rows of any length.
 const fn long<A: Lanewise>() -> Lines {
     Lines {
         across: columns::run::<A>,
         along: Some(rows::run::<A, false>),
-        backward: false,
+        backward: match size_of::<A::T>() {
+            2 => 0,
+            _ => short_of_a_register::<A>(),
+        },
         longest: usize::MAX,
     }
 }
@@ -36,7 +44,7 @@ const fn long<A: Lanewise>() -> Lines {
 const fn both_ways<A: Lanewise>() -> Lines {
     Lines {
         along: Some(rows::run::<A, true>),
-        backward: true,
+        backward: usize::MAX,
         ..long::<A>()
     }
 }
@@ -56,7 +64,8 @@ const fn short<A: Lanewise>() -> Lines {
 const fn brief<A: Lanewise>() -> Lines {
     Lines {
         along: Some(rows::small::<A, false>),
-        longest: WIDTH / size_of::<A::T>() - 1,
+        backward: short_of_a_register::<A>(),
+        longest: short_of_a_register::<A>(),
         ..across::<A>()
     }
 }
@@ -65,6 +74,7 @@ const fn brief<A: Lanewise>() -> Lines {
 const fn prefixed<A: Lanewise>() -> Lines {
     Lines {
         along: Some(rows::small::<A, true>),
+        backward: short_of_a_register::<A>(),
         longest: PREFIXES,
         ..across::<A>()
     }
@@ -107,16 +117,16 @@ pub fn lines(
         }
 
         // What wraps knows no sign.
-        (Op::Sum, DType::I8 | DType::U8) => lines!(brief, Sum, i8),
-        (Op::Sum, DType::I16 | DType::U16) => lines!(prefixed, Sum, i16),
-        (Op::Sum, DType::I32 | DType::U32) => lines!(short, Sum, i32),
-        (Op::Sum, DType::I64 | DType::U64) => lines!(short, Sum, i64),
-        (Op::Prod, DType::I8 | DType::U8) => lines!(brief, Prod, i8),
-        (Op::Prod, DType::I16 | DType::U16) => lines!(brief, Prod, i16),
-        (Op::Prod, DType::I32 | DType::U32) => lines!(short, Prod, i32),
+        (Op::Sum, DType::I8 | DType::U8) => lines!(brief, Sum, u8),
+        (Op::Sum, DType::I16 | DType::U16) => lines!(prefixed, Sum, u16),
+        (Op::Sum, DType::I32 | DType::U32) => lines!(short, Sum, u32),
+        (Op::Sum, DType::I64 | DType::U64) => lines!(short, Sum, u64),
+        (Op::Prod, DType::I8 | DType::U8) => lines!(brief, Prod, u8),
+        (Op::Prod, DType::I16 | DType::U16) => lines!(brief, Prod, u16),
+        (Op::Prod, DType::I32 | DType::U32) => lines!(short, Prod, u32),
         // There are no windows of these products for AVX2.
-        (Op::Prod, DType::I64 | DType::U64) if isa == Isa::Avx2 => lines!(long, Prod, i64),
-        (Op::Prod, DType::I64 | DType::U64) => lines!(short, Prod, i64),
+        (Op::Prod, DType::I64 | DType::U64) if isa == Isa::Avx2 => lines!(long, Prod, u64),
+        (Op::Prod, DType::I64 | DType::U64) => lines!(short, Prod, u64),
         (Op::Max, DType::I8) => lines!(brief, Max, i8),
         (Op::Max, DType::I16) => lines!(prefixed, Max, i16),
         (Op::Max, DType::I32) => lines!(short, Max, i32),

@@ -125,7 +125,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
     let kernel = kernels::kernel(isa, Op::Sum, T::DTYPE, Mode::Sequential, Overflow::Wrap)
         .expect("sums of floats have kernels");
     let run = if way.backward {
-        kernel.backward.expect("the caller looked")
+        kernel.backward.expect("the caller looked").along
     } else {
         kernel.along
     };

@@ -346,7 +346,8 @@ fn compare<O: Combine<T>, T: Sample>(
             {
                 let offset = random.below(SLACK / 2);
                 // Backward where there is a way, in turn with forward.
-                let backward = kernel.backward.filter(|_| random.below(2) == 0);
+                let backward = kernel.backward.filter(|way| x.len() <= way.longest);
+                let backward = backward.filter(|_| random.below(2) == 0);
                 let call = Call {
                     exclusive,
                     in_place,
@@ -355,7 +356,7 @@ fn compare<O: Combine<T>, T: Sample>(
                     backward: backward.is_some(),
                     stream: random.below(3) == 0,
                 };
-                let along = backward.unwrap_or(kernel.along);
+                let along = backward.map_or(kernel.along, |way| way.along);
                 let (shown, total) = run(along, x, start, O::IDENTITY, call);
                 let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
                 if let Some(at) = (0..got.len()).find(|&i| got[i] != expected[i]) {
