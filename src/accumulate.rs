@@ -29,6 +29,11 @@ pub trait Accumulate: 'static {
     fn first(x: Self::T) -> Self::Acc;
     /// The accumulator after one more element.
     fn step(acc: Self::Acc, x: Self::T) -> Self::Acc;
+    /// The same where each step waits for the one before.
+    #[inline(always)]
+    fn step_in_line(acc: Self::Acc, x: Self::T) -> Self::Acc {
+        Self::step(acc, x)
+    }
     /// The result to show.
     fn value(acc: Self::Acc) -> Self::T;
     /// Two accumulators, of what comes first and of what comes second.
@@ -87,7 +92,21 @@ impl<O: Overflowing<T>, T: Elem> Accumulate for Saturating<O, T> {
     }
     #[inline(always)]
     fn step(acc: T, x: T) -> T {
-        O::saturating(acc, x)
+        match size_of::<T>() {
+            // Two numbers in a register, and several instructions for each.
+            8 => Self::step_in_line(acc, x),
+            _ => O::saturating(acc, x),
+        }
+    }
+    /// By a branch, which a processor foresees: a selection waits for both sides.
+    #[inline(always)]
+    fn step_in_line(acc: T, x: T) -> T {
+        #[cold]
+        #[inline(never)]
+        fn beyond<O: Overflowing<T>, T: Elem>(acc: T, x: T) -> T {
+            O::saturating(acc, x)
+        }
+        O::checked(acc, x).unwrap_or_else(|| beyond::<O, T>(acc, x))
     }
     #[inline(always)]
     fn value(acc: T) -> T {

@@ -20,7 +20,7 @@ pub use check::check;
 pub use copy::with_copy;
 pub use small::{run_short, run_small};
 
-use crate::kernels::{ACCUMULATORS, Block, LARGEST_ACCUMULATOR, Panels, TILE};
+use crate::kernels::{ACCUMULATORS, Block, LARGEST_ACCUMULATOR, Panels, Spacing, TILE};
 use crate::plan::{Dim, Plan, TILE_BYTES};
 use crate::status::Error;
 use block::{Cursor, run_block, scan_across};
@@ -76,7 +76,8 @@ pub fn with_scratch(plan: &Plan, then: &mut Work) -> Result<(), Error> {
     const LITTLE_ACCUMULATORS: usize = LITTLE as usize * LARGEST_ACCUMULATOR;
     if plan.elements() <= LITTLE && plan.lines as u64 <= LITTLE {
         Room::<LITTLE_ACCUMULATORS, LITTLE_TILE>::lend(then)
-    } else if plan.direct_x && plan.direct_out && plan.checking.is_none() {
+    } else if plan.checking.is_none() && (plan.direct_x && plan.direct_out || plan.spaced.is_some())
+    {
         // Kernels read and write the caller's memory: there are no tiles.
         Room::<ACCUMULATORS, 0>::lend(then)
     } else {
@@ -368,7 +369,7 @@ unsafe fn run_panels(plan: &Plan, place: &Place, acc: *mut u8, started: bool) {
         started,
         keep: plan.carry_out.is_some(),
         exclusive: plan.exclusive,
-        backward: false,
+        spacing: Spacing::Forward,
         stream: plan.stream,
         ahead: block::ahead(plan),
     };

@@ -26,7 +26,7 @@ pub use request::{Carries, FLATTEN, Nan, Operand, Options, Request, check_shape,
 pub use small::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
 
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, TILE};
+use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, Spaced, TILE};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::status::Error;
@@ -107,8 +107,8 @@ pub struct Plan<'d> {
     pub along: Run,
     /// The latter, where there is one.
     pub widening: Option<Run>,
-    /// The scan of a line that is taken as it lies, strided on both sides.
-    pub strided: Option<kernels::Strided>,
+    /// The scan of lines that are taken as they lie, with any spacing.
+    pub spaced: Option<Spaced>,
     /// Those for many lines.
     pub many: Option<&'static Lines>,
     /// Whether each place shows what stands before its element.
@@ -330,7 +330,7 @@ impl<'d> Plan<'d> {
             carries,
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
-            strided: kernels::strided(op, dtype, mode, options.overflow),
+            spaced: kernels::spaced(kernel, op, dtype, mode, options.overflow),
             many,
             exclusive: options.exclusive,
             op,

@@ -148,18 +148,52 @@ unsafe fn map<S: Copy, D: Copy>(src: *const u8, dst: *mut u8, n: usize, f: impl 
 
 /// [`Rewrite`] from one type to another.
 unsafe fn cast<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
-    // One by one: vectors of 16 bytes gain little in most of these, and take 35 KB. What has better ones is
+    // SAFETY: as for this function.
+    unsafe { cast_one_by_one::<S, D>(src, dst, n) }
+}
+
+/// [`cast`] as part of another function.
+#[inline(always)]
+unsafe fn cast_one_by_one<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
+    // Vectors of 16 bytes gain little in most of these, and take 35 KB. What has better ones is
     // below, and other processors get what the compiler finds.
-    let step = |x: S| {
+    // SAFETY: as for this function.
+    unsafe { map(src, dst, n, one_by_one(|x: S| D::cast_from(x))) }
+}
+
+/// A function of elements that the compiler does not take several at a time.
+#[inline(always)]
+fn one_by_one<S: Copy, D: Copy>(f: impl Fn(S) -> D) -> impl Fn(S) -> D {
+    move |x| {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: does nothing, which the compiler does not know.
         unsafe {
             std::arch::asm!("", options(nomem, nostack, preserves_flags));
         }
-        D::cast_from(x)
-    };
-    // SAFETY: as for this function.
-    unsafe { map(src, dst, n, step) }
+        f(x)
+    }
+}
+
+/// [`map`] by vectors, as far as they are filled.
+#[inline(always)]
+unsafe fn map_by_vectors<S: Copy, D: Copy>(
+    src: *const u8,
+    dst: *mut u8,
+    n: usize,
+    f: impl Fn(S) -> D,
+) {
+    /// Elements of which the vectorised loop does a multiple: for others the compiler would make two loops more.
+    const TOGETHER: usize = 32;
+    let whole = n - n % TOGETHER;
+    // SAFETY: the caller's.
+    unsafe {
+        map(src, dst, whole, &f);
+        let (src, dst) = (
+            src.add(whole * size_of::<S>()),
+            dst.add(whole * size_of::<D>()),
+        );
+        map(src, dst, n - whole, one_by_one(f));
+    }
 }
 
 /// [`Rewrite`] from complex numbers to others, whose parts are twice as many real ones.
@@ -171,7 +205,7 @@ unsafe fn parts<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize)
 /// [`Rewrite`] between integers, to the nearest value there is.
 unsafe fn clamp<S: Elem, D: FitFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
     // SAFETY: as for this function.
-    unsafe { map(src, dst, n, |x: S| D::clamp_from(x)) }
+    unsafe { map_by_vectors(src, dst, n, |x: S| D::clamp_from(x)) }
 }
 
 /// Puts a NaN wherever there is one in `x`.
@@ -279,7 +313,7 @@ mod avx2 {
     #[target_feature(enable = "avx2,f16c,bmi2")]
     unsafe fn directly<S: Elem, D: CastFrom<S>>(src: *const u8, dst: *mut u8, n: usize) {
         // SAFETY: as for this function.
-        unsafe { super::map(src, dst, n, |x: S| D::cast_from(x)) }
+        unsafe { super::map_by_vectors(src, dst, n, |x: S| D::cast_from(x)) }
     }
 
     /// [`cast`] in two, by way of elements of type `M`.

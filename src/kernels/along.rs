@@ -1,6 +1,6 @@
 //! Along: one operation after the other within each row, with the accumulator in a register.
 
-use super::Block;
+use super::{Block, Spacing};
 use crate::accumulate::Accumulate;
 use crate::simd::anchor;
 
@@ -39,14 +39,18 @@ pub unsafe fn few<A: Accumulate>(
     }
 }
 
-/// Scans every row of the block. There once for all kernels that do short rows so.
+/// Scans every row of the block, with any spacing. There once for all kernels that do short rows so.
 ///
 /// # Safety
 /// As [`super::Run`].
 #[inline(never)]
 pub unsafe fn run<A: Accumulate>(block: &Block) {
     let size = size_of::<A::T>() as isize;
-    let step = if block.backward { -size } else { size };
+    let steps = match block.spacing {
+        Spacing::Forward => [size; 2],
+        Spacing::Backward => [-size; 2],
+        Spacing::Bytes(steps) => steps,
+    };
     let (mut x, mut out) = (block.x.cast::<A::T>(), block.out.cast::<A::T>());
     let plain = !(block.started || block.keep || block.exclusive);
     for row in 0..block.rows {
@@ -54,36 +58,18 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
         unsafe {
             if plain {
                 // Without a call: rows may be of two elements.
-                line::<A>(x, out, block.len, [step; 2], None, false);
+                line::<A>(x, out, block.len, steps, None, false);
             } else {
-                let slot = block.acc.cast::<A::Acc>().add(row);
+                let slot = block.acc.cast::<A::Acc>().wrapping_add(row);
                 let started = block.started.then(|| slot.read());
-                let acc = apart::<A>(x, out, block.len, [step; 2], started, block.exclusive);
-                slot.write(acc);
+                let acc = apart::<A>(x, out, block.len, steps, started, block.exclusive);
+                if block.keep {
+                    slot.write(acc);
+                }
             }
         }
         x = x.wrapping_byte_offset(block.x_pitch);
         out = out.wrapping_byte_offset(block.out_pitch);
-    }
-}
-
-/// Scans the only row of a block, whose elements are so many bytes apart in `x` and in `out`.
-///
-/// # Safety
-/// As [`super::Run`], for elements at that distance.
-pub unsafe fn strided<A: Accumulate>(block: &Block, steps: [isize; 2]) {
-    // SAFETY: this function's.
-    unsafe {
-        let slot = block.acc.cast::<A::Acc>();
-        let started = block.started.then(|| slot.read());
-        slot.write(apart::<A>(
-            block.x.cast(),
-            block.out.cast(),
-            block.len,
-            steps,
-            started,
-            block.exclusive,
-        ));
     }
 }
 
@@ -124,7 +110,7 @@ pub unsafe fn line<A: Accumulate>(
         let (mut x, mut out) = (x, out);
         let first = x.read_unaligned();
         let (mut acc, before) = match started {
-            Some(acc) => (A::step(acc, first), A::value(acc)),
+            Some(acc) => (A::step_in_line(acc, first), A::value(acc)),
             None => (A::first(first), A::IDENTITY),
         };
         out.write_unaligned(if exclusive { before } else { A::value(acc) });
@@ -135,12 +121,12 @@ pub unsafe fn line<A: Accumulate>(
                 (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
                 let element = x.read_unaligned();
                 out.write_unaligned(A::value(acc));
-                acc = A::step(acc, element);
+                acc = A::step_in_line(acc, element);
             }
         } else {
             for _ in 1..n {
                 (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
-                acc = A::step(acc, x.read_unaligned());
+                acc = A::step_in_line(acc, x.read_unaligned());
                 out.write_unaligned(A::value(acc));
             }
         }

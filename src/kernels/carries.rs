@@ -4,7 +4,7 @@
 //! operations that have no error have the same kernels in every mode, with pairs as carries in one. So these
 //! are looked up apart from the kernels.
 
-use super::{Block, Kernel, LARGEST_ACCUMULATOR, Mode, compensated};
+use super::{Block, Kernel, LARGEST_ACCUMULATOR, Mode, Spacing, compensated};
 use crate::accumulate::{Accumulate, Errorless, Plain};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16, with_integer, with_real};
@@ -81,7 +81,7 @@ impl Carries {
                         started: true,
                         keep: true,
                         exclusive: false,
-                        backward: false,
+                        spacing: Spacing::Forward,
                         stream: false,
                         ahead: 0,
                     }),

@@ -1,7 +1,7 @@
 //! Does one block: brings it to the kernel and the results to where they belong.
 
 use super::{Place, Scratch};
-use crate::kernels::{Block, Kernel, Lines, Panels, Run};
+use crate::kernels::{Block, FEWEST, Kernel, Lines, Panels, Run, Spacing};
 use crate::plan::{Dim, Plan};
 use crate::simd::cache;
 use crate::tile::{self, Move, Rewrite};
@@ -72,7 +72,7 @@ pub unsafe fn scan_along(single: Run, many: Option<&Lines>, block: &Block, strea
     // SAFETY: this function's.
     unsafe {
         match many.and_then(|many| many.along.map(|along| (along, many.longest))) {
-            Some((along, longest)) if block.rows >= 4 && block.len <= longest => {
+            Some((along, longest)) if block.rows >= FEWEST && block.len <= longest => {
                 along(block, single, stream)
             }
             _ => single(block),
@@ -223,24 +223,24 @@ pub unsafe fn run_block(
         first: plan.out.wrapping_offset(place.out + start * plan.axis.out),
         pitch: pitch_of(plan.line.out, plan.axis.out),
     };
-    if let Some(strided) = plan.strided {
+    if let Some(spaced) = plan.spaced {
         let block = Block {
             x: x.first,
-            x_pitch: 0,
+            x_pitch: x.pitch,
             out: out.first,
-            out_pitch: 0,
+            out_pitch: out.pitch,
             len,
-            rows: 1,
+            rows: lines,
             acc,
             started,
             keep,
             exclusive: plan.exclusive,
-            backward: false,
+            spacing: Spacing::Bytes([plan.axis.x, plan.axis.out]),
             stream: false,
             ahead: 0,
         };
         // SAFETY: 1 and 2 of the plan.
-        unsafe { strided(&block, [plan.axis.x, plan.axis.out]) };
+        unsafe { (spaced.along)(&block) };
         return;
     }
     let tile = |first: *mut u8, size: usize| Rows {
@@ -329,7 +329,7 @@ pub unsafe fn run_block(
             started,
             keep,
             exclusive: plan.exclusive,
-            backward: plan.backward,
+            spacing: Spacing::of(plan.backward),
             stream: stream && ends_do_not_matter(kernel_out, extent.rows, extent.row * size),
             ahead: ahead(plan),
         };

@@ -1,7 +1,7 @@
 //! Does small scans, for which there is no plan.
 
 use super::block::{scan_across, scan_along};
-use crate::kernels::{Block, Few, LARGEST_ACCUMULATOR, Panels, Short};
+use crate::kernels::{Block, Few, LARGEST_ACCUMULATOR, Panels, Short, Spacing};
 use crate::plan::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
 use crate::tile::{self, Move};
 use std::mem::MaybeUninit;
@@ -40,7 +40,7 @@ unsafe fn run_more(short: &ShortLine) {
         started: false,
         keep: false,
         exclusive: line.exclusive,
-        backward: false,
+        spacing: Spacing::Forward,
         stream: false,
         ahead: 0,
     };
@@ -53,8 +53,11 @@ unsafe fn run_more(short: &ShortLine) {
 /// # Safety
 /// `x` and `out` hold the elements, and the carries are there; nobody else writes any of these.
 pub unsafe fn run_small(small: &Small) {
-    // SAFETY: this function's.
+    // SAFETY: this function's; what is converted lies apart from its results.
     unsafe {
+        if let Some(load) = small.load {
+            load(small.x, small.out, small.extents.iter().product());
+        }
         match small.few {
             Some(few) => run_lines(small, few),
             None => run_block(small),
@@ -112,8 +115,12 @@ unsafe fn run_block(small: &Small) {
                 (small.carries.import)(carry.add(line * stride), acc.add(line * kernel.acc_size));
             }
         }
+        let x = match small.load {
+            Some(_) => small.out,
+            None => small.x,
+        };
         let block = Block {
-            x: small.x,
+            x,
             x_pitch: panel,
             out: small.out,
             out_pitch: panel,
@@ -123,7 +130,7 @@ unsafe fn run_block(small: &Small) {
             started: small.carry_in.is_some(),
             keep: small.carry_out.is_some(),
             exclusive: small.exclusive,
-            backward: false,
+            spacing: Spacing::Forward,
             stream: false,
             ahead: 0,
         };
@@ -134,7 +141,7 @@ unsafe fn run_block(small: &Small) {
                     None => (0, pitch),
                 };
                 let block = Block {
-                    x: small.x.offset(last),
+                    x: x.offset(last),
                     x_pitch: pitch,
                     out: small.out.offset(last),
                     out_pitch: pitch,
@@ -149,20 +156,18 @@ unsafe fn run_block(small: &Small) {
                 };
                 scan_across(kernel, small.many, &block, panels, false);
             }
-            None => scan_along(kernel.along, small.many, &block, false),
-            Some(elements) => match small.backward {
-                Some(along) => {
-                    let last = (n - 1) * small.size;
-                    let block = Block {
-                        x: small.x.add(last),
-                        out: small.out.add(last),
-                        backward: true,
-                        ..block
-                    };
-                    scan_along(along, small.many, &block, false);
-                }
-                None => run_turned(small, elements, block),
-            },
+            None => scan_along(small.along, small.many, &block, false),
+            Some(_) if small.backward => {
+                let last = (n - 1) * small.size;
+                let block = Block {
+                    x: x.add(last),
+                    out: small.out.add(last),
+                    spacing: Spacing::Backward,
+                    ..block
+                };
+                scan_along(small.along, small.many, &block, false);
+            }
+            Some(elements) => run_turned(small, elements, block),
         }
         if let Some(carry) = small.carry_out {
             for line in 0..lines {
@@ -198,7 +203,7 @@ unsafe fn run_turned(small: &Small, elements: Move, block: Block) {
             out: turned,
             ..block
         };
-        scan_along(small.kernel.along, small.many, &within, false);
+        scan_along(small.along, small.many, &within, false);
         elements(&tile::Block {
             src: turned,
             dst: block.out.offset(last),

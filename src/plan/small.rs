@@ -13,7 +13,7 @@ use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Carries, Few, Kernel, Lines, Mode, Overflow, Run, Short, Unplanned};
 use crate::op::Op;
 use crate::simd::Isa;
-use crate::tile::{self, Move};
+use crate::tile::{self, Move, Rewrite};
 use crate::view::Range;
 
 /// Elements up to which the way through a whole plan would cost more than the scan.
@@ -33,6 +33,9 @@ const SCATTERED_LINES: usize = 8;
 
 /// Bytes of the accumulators of a small scan.
 pub const SMALL_ACCUMULATORS: usize = 16 << 10;
+
+/// Most elements of a small scan that are converted: more are better widened on their way.
+const SMALL_CONVERTED: usize = 1024;
 
 /// Most elements of a small scan that runs along from the end: they are turned on their way.
 pub const SMALL_TURNED: usize = 256;
@@ -135,7 +138,17 @@ fn lie_well(x: *const u8, out: *mut u8, bytes: usize) -> bool {
     from != 0 && to != 0 && (from == to || apart)
 }
 
-/// A scan of few elements that lie contiguous in and out, in C order, and are of one type.
+/// Whether so many bytes of one array and of another, which are few, are apart, and none of them is at NULL.
+fn lie_well_apart(x: *const u8, x_bytes: usize, out: *mut u8, bytes: usize) -> bool {
+    let (from, to) = (x.addr(), out.addr());
+    let end = |start: usize, bytes| start.checked_add(bytes).filter(|_| start > 0);
+    match (end(from, x_bytes), end(to, bytes)) {
+        (Some(x_end), Some(out_end)) => x_end <= to || out_end <= from,
+        _ => false,
+    }
+}
+
+/// A scan of few elements that lie contiguous in and out, in C order, in the type of the results.
 pub struct Small {
     /// The kernels.
     pub kernel: &'static Kernel,
@@ -147,6 +160,8 @@ pub struct Small {
     pub many: Option<&'static Lines>,
     /// Whether each place shows what stands before its element.
     pub exclusive: bool,
+    /// From the input's type to the other, if they differ: first of all, to where the results go.
+    pub load: Option<Rewrite>,
     /// The elements.
     pub x: *const u8,
     /// Their results: the same memory, or apart.
@@ -158,8 +173,10 @@ pub struct Small {
     pub size: usize,
     /// Moves elements, if the scan runs from the end.
     pub reverse: Option<Move>,
-    /// What scans rows from their ends as they lie; without it they are turned.
-    pub backward: Option<Run>,
+    /// Scans rows one by one.
+    pub along: Run,
+    /// Whether it takes them backward; else they are turned, if the scan runs from the end.
+    pub backward: bool,
     /// Carries in: the first, and bytes to the next line's.
     pub carry_in: Option<(*const u8, usize)>,
     /// Carries out, one a line.
@@ -172,8 +189,7 @@ impl Small {
     pub fn new(request: &Request<'_>) -> Option<Small> {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
         let dtype = request.dtype;
-        // A truth value may be any byte before it is converted.
-        if x.dtype != dtype || out.dtype != dtype || dtype == DType::Bool || options.initial {
+        if out.dtype != dtype || !x.dtype.casts_to(dtype) || options.initial {
             return None;
         }
         if (options.nan != Nan::Propagate && dtype.has_nan())
@@ -191,12 +207,22 @@ impl Small {
         if mode == Mode::Reassociate {
             return None;
         }
-        let size = dtype.size();
-        let bytes = elements * size;
+        let isa = Isa::current();
+        // A truth value may be any byte before it is converted.
+        let load = tile::convert(isa, x.dtype, dtype);
+        if load.is_some() && elements > SMALL_CONVERTED {
+            return None;
+        }
+        let (x_size, size) = (x.dtype.size(), dtype.size());
+        let (x_bytes, bytes) = (elements * x_size, elements * size);
+        let lie_well = match load {
+            None => lie_well(x.pointer, out.pointer, bytes),
+            Some(_) => lie_well_apart(x.pointer, x_bytes, out.pointer, bytes),
+        };
         let flat = request.axis == FLATTEN || request.shape.is_empty();
         let out_shape: &[i64] = if flat { &[n as i64] } else { request.shape };
-        if !lie_well(x.pointer, out.pointer, bytes)
-            || !contiguous(request.shape, x.strides, size)
+        if !lie_well
+            || !contiguous(request.shape, x.strides, x_size)
             || !contiguous(out_shape, out.strides, size)
         {
             return None;
@@ -207,12 +233,15 @@ impl Small {
             carries,
             few,
             most,
+            spaced,
         } = kernels::unplanned(compensated, request.op, dtype)?;
         let along_reverse = options.reverse && inner == 1;
-        let backward = kernel
-            .backward
-            .filter(|way| along_reverse && n <= way.longest);
-        let turned = along_reverse && backward.is_none() && elements > SMALL_TURNED;
+        let one_by_one = spaced.filter(|way| n <= way.longest).map(|way| way.along);
+        let as_they_lie = match along_reverse {
+            true => one_by_one.or(kernel.backward),
+            false => one_by_one.or(Some(kernel.along)),
+        };
+        let turned = as_they_lie.is_none() && elements > SMALL_TURNED;
         if turned || lines * kernel.acc_size > SMALL_ACCUMULATORS {
             return None;
         }
@@ -220,19 +249,18 @@ impl Small {
             1 => n <= alone(most),
             _ => elements <= SCATTERED && lines <= SCATTERED_LINES,
         };
-        let few =
-            few.filter(|_| alone && options.carry_in.is_none() && options.carry_out.is_none());
+        let carries_none = options.carry_in.is_none() && options.carry_out.is_none();
+        let few = few.filter(|_| alone && carries_none && load.is_none());
         if options.carry_in.is_some() || options.carry_out.is_some() {
-            let x = Range::new(x.pointer.addr(), bytes)?;
+            let x = Range::new(x.pointer.addr(), x_bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;
             check_carries(options, carries.size, lines, x, out).ok()?;
         }
-        let isa = Isa::current();
         let many = if lines == 1 || few.is_some() {
             None
         } else {
             let many = kernels::lines(isa, request.op, dtype, mode, Overflow::Wrap);
-            many.filter(|many| backward.is_none() || n <= many.backward)
+            many.filter(|many| !along_reverse || n <= many.backward)
         };
         Some(Small {
             kernel,
@@ -240,12 +268,14 @@ impl Small {
             few,
             many,
             exclusive: options.exclusive,
+            load,
             x: x.pointer,
             out: out.pointer,
             extents,
             size,
             reverse: options.reverse.then(|| tile::move_of_size(isa, size)),
-            backward: backward.map(|way| way.along),
+            along: as_they_lie.unwrap_or(kernel.along),
+            backward: along_reverse && as_they_lie.is_some(),
             carry_in: options.carry_in.map(|carry| {
                 let stride = if carry.len == 1 { 0 } else { carries.size };
                 (carry.pointer, stride)

@@ -41,8 +41,7 @@ impl Combine<Brackets> for Append {
 
 const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
 
-/// The same for plans that were made for a kernel which takes rows that run backward, and whose lines can
-/// be shared.
+/// The same for plans whose lines can be shared.
 static KERNEL: Kernel = Kernel {
     splits: true,
     ..GENERIC
@@ -52,7 +51,11 @@ static KERNEL: Kernel = Kernel {
 pub(super) fn put_in(plan: &mut Plan) {
     (plan.kernel, plan.along) = (&KERNEL, KERNEL.along);
     plan.carries = const { &kernels::Carries::of_elements::<Plain<Append, Brackets>>() };
-    (plan.many, plan.widening, plan.strided) = (None, None, None);
+    (plan.many, plan.widening) = (None, None);
+    // Where lines are taken as they lie, blocks are larger than tiles.
+    if let Some(spaced) = &mut plan.spaced {
+        spaced.along = KERNEL.along;
+    }
 }
 
 pub(super) fn brackets(n: usize) -> Vec<Brackets> {

@@ -51,7 +51,7 @@ mod tests;
 use super::{Counter, Shared};
 use crate::dtype::DType;
 use crate::environment;
-use crate::kernels::{Block, TILE};
+use crate::kernels::{Block, Spacing, TILE};
 use crate::nest::{self, Progress};
 use crate::plan::Plan;
 use crate::pool;
@@ -460,7 +460,7 @@ impl<'p, 'd> Relay<'p, 'd> {
             started,
             keep: true,
             exclusive: self.plan.exclusive,
-            backward: self.plan.backward,
+            spacing: Spacing::of(self.plan.backward),
             stream: self.plan.stream,
             ahead: 0,
         }
@@ -524,7 +524,7 @@ impl<'p, 'd> Relay<'p, 'd> {
                 started: started || i > 0,
                 keep: true,
                 exclusive: false,
-                backward: false,
+                spacing: Spacing::Forward,
                 stream: false,
                 ahead: 0,
             };

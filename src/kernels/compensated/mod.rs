@@ -430,13 +430,17 @@ unsafe fn one_by_one<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
         // SAFETY: this function's; doubles need no instruction set.
         unsafe {
             let x = line.element::<T>(i);
-            *state = if stuck {
+            let first = if stuck {
                 value = <T::Chains as Chains>::Steps::step(value, Parts::new(x.to_parts()));
-                Stretched::<O, T, P>::first(T::of_parts(value.0))
+                Some(T::of_parts(value.0))
             } else if line.started || i > 0 {
-                Stretched::<O, T, P>::step(*state, x)
+                None
             } else {
-                Stretched::<O, T, P>::first(x)
+                Some(x)
+            };
+            *state = match first {
+                Some(first) => Stretched::<O, T, P>::first(first),
+                None => Stretched::<O, T, P>::step(*state, x),
             };
             let at = i + line.exclusive as usize;
             if at < line.n {
@@ -493,7 +497,6 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Family for Stretched<O
     const KERNEL: Kernel = Kernel {
         along: Self::along,
         across: Self::across,
-        backward: None,
         grid: STRETCH,
         ..generic::<Self>()
     };

@@ -6,6 +6,7 @@ mod products;
 use super::*;
 use crate::compensate::exact::{F32, F64, KINDS, Random, SumCheck, data};
 use crate::elem::Elem;
+use crate::kernels::Spacing;
 
 /// How a kernel is called.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,7 @@ fn scan<T: Elem>(
                 started,
                 keep: true,
                 exclusive: call.exclusive,
-                backward: false,
+                spacing: Spacing::Forward,
                 stream: false,
                 ahead: 0,
             });

@@ -79,7 +79,7 @@ pub unsafe fn run<A: Lanewise, const BOTH_WAYS: bool>(block: &Block, rest: Run, 
         };
         if block.len < columns + apart || single && !block.started && !block.keep {
             brief::<A, BOTH_WAYS>(block);
-        } else if BOTH_WAYS && block.backward {
+        } else if BOTH_WAYS && block.is_backward() {
             match size_of::<A::T>() {
                 4 => grouped::<A, Bytes4, 8, 1, true>(block, rest, false),
                 8 => grouped::<A, Bytes8, 4, 1, true>(block, rest, false),

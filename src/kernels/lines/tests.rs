@@ -3,7 +3,7 @@
 use super::{Panels, lines};
 use crate::dtype::DType;
 use crate::elem::{Elem, with_dtype};
-use crate::kernels::{self, Block, Kernel, Mode, Overflow, portable};
+use crate::kernels::{self, Block, Kernel, Mode, Overflow, Spacing, portable};
 use crate::op::Op;
 use crate::simd::Isa;
 
@@ -140,7 +140,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
             started: case.started,
             keep: case.keep,
             exclusive: case.exclusive,
-            backward: case.backward && tuned,
+            spacing: Spacing::of(case.backward && tuned),
             stream: false,
             ahead: if case.stream { 16 << 10 } else { 0 },
         };
@@ -170,9 +170,7 @@ fn check(op: Op, dtype: DType, case: Case, random: &mut Random) {
                     let single =
                         kernels::kernel(Isa::Avx2, op, dtype, Mode::Sequential, Overflow::Wrap);
                     let single = single.and_then(|kernel| kernel.backward);
-                    single
-                        .expect("what goes backward together does so alone")
-                        .along
+                    single.unwrap_or(kernel.along)
                 } else {
                     kernel.along
                 };

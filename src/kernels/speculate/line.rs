@@ -215,12 +215,12 @@ pub unsafe fn along<M: Method>(block: &Block) {
     let in_place = block.x.addr() == block.out.addr();
     let way = Way {
         exclusive: block.exclusive,
-        backward: block.backward,
+        backward: block.is_backward(),
     };
     let short = block.len < M::SHORT;
     let size = if short {
         Size::Plain
-    } else if bytes <= cache::last_level() / CHAINS_SHARE && !block.backward {
+    } else if bytes <= cache::last_level() / CHAINS_SHARE && !block.is_backward() {
         Size::Cached
     } else if M::STREAMS && !in_place && block.stream {
         Size::Streamed

@@ -138,7 +138,7 @@ mod narrow;
 mod tests;
 mod x86;
 
-use super::{Backward, Family, Kernel, Mode};
+use super::{Family, Kernel, Mode};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
 use crate::elem::Complex;
@@ -159,10 +159,7 @@ where
     const KERNEL: Kernel = Kernel {
         along: line::along::<M>,
         backward: if M::BACKWARD {
-            Some(Backward {
-                along: line::along::<M>,
-                longest: usize::MAX,
-            })
+            Some(line::along::<M>)
         } else {
             None
         },

@@ -18,7 +18,7 @@ use super::x86::{Avx2, Avx512, Chained, Set, Ymm};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
 use crate::elem::{Bf16, Complex, F16};
-use crate::kernels::{self, Block, Mode, Overflow};
+use crate::kernels::{self, Block, Mode, Overflow, Spacing};
 use crate::op::{Combine, Op, Sum};
 use crate::simd::Isa;
 
@@ -125,7 +125,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
     let kernel = kernels::kernel(isa, Op::Sum, T::DTYPE, Mode::Sequential, Overflow::Wrap)
         .expect("sums of floats have kernels");
     let run = if way.backward {
-        kernel.backward.expect("the caller looked").along
+        kernel.backward.expect("the caller looked")
     } else {
         kernel.along
     };
@@ -165,7 +165,7 @@ fn scan<T: Subject>(isa: Isa, x: &[T], carry: Option<T>, way: Way) -> (Vec<T>, T
                 started,
                 keep: true,
                 exclusive: way.exclusive,
-                backward: way.backward,
+                spacing: Spacing::of(way.backward),
                 stream: x.len() > 1 << 20,
                 ahead: 0,
             });

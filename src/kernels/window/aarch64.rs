@@ -3,7 +3,7 @@
 //! What is left out has no instruction (64-bit products). Rows that run backward go by way of tiles.
 
 use super::scan::{Exact, Grouped, Scan, Spec};
-use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW, few_backward};
+use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16};
 use crate::kernels::{Mode, family};
@@ -23,7 +23,6 @@ struct ExactOf<S, F>(PhantomData<(S, F)>);
 impl<S: Spec, F: Family + 'static> Family for ExactOf<S, F> {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S>(),
-        backward: few_backward::<S, F>(),
         splits: true,
         ..F::KERNEL
     };
@@ -40,7 +39,6 @@ struct GroupedOf<S, F, const U: usize>(PhantomData<(S, F)>);
 impl<S: Spec, F: Family + 'static, const U: usize> Family for GroupedOf<S, F, U> {
     const KERNEL: Kernel = Kernel {
         along: grouped_scan::<S, U>(),
-        backward: None,
         grid: CHUNK,
         splits: true,
         ..F::KERNEL

@@ -63,7 +63,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use super::{Backward, Checked, Family, Kernel, Mode, Overflow, Run};
+use super::{Checked, Family, Kernel, Mode, Overflow, Run};
 use crate::accumulate::Plain;
 use crate::dtype::{DType, Kind};
 use crate::elem::Elem;
@@ -89,26 +89,6 @@ const SHORT: usize = 16;
 /// Zen 4, lines of 17 i64: 5.3 ns one by one, 7.1 with a register for the last. The exact number was not
 /// swept.
 const TAIL: usize = 6;
-
-/// Elements of a row up to which it is faster backward and one by one than turned on its way, by their bytes, on a
-/// Zen 3: turned, rows of 9 i32 took 1.2 ns an element, of 16 0.69 and of 24 0.53, beside 0.62; of 9 u16 2.7, of 33
-/// 0.65 and of 64 0.34, beside 0.42. The exact numbers were not swept.
-const fn turned_from(size: usize) -> usize {
-    if size <= 2 { 48 } else { 14 }
-}
-
-/// The scan of short rows that run backward, one by one, of the family `F`. Not of 16-bit floats, which are better
-/// converted by instructions.
-const fn few_backward<S: scan::Spec, F: Family>() -> Option<Backward> {
-    let size = size_of::<S::M>();
-    match F::KERNEL.backward {
-        Some(backward) if size != 2 || S::M::NAN.is_none() => Some(Backward {
-            longest: turned_from(size),
-            ..backward
-        }),
-        _ => None,
-    }
-}
 
 /// Portable kernels of reassociated floats.
 pub struct Reassociated<O, T>(PhantomData<(O, T)>);

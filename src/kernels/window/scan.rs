@@ -284,20 +284,9 @@ pub struct Exact<S, const U: usize, const G: usize, const B: bool>(PhantomData<S
 impl<S: Spec, const U: usize, const G: usize, const B: bool> Task<Block> for Exact<S, U, G, B> {
     #[inline(always)]
     unsafe fn run(block: &Block) {
-        // SAFETY: this function's; a block that runs backward says so, as `B` does.
-        unsafe {
-            if block.len < SHORT && is_plain::<S>() {
-                along::run::<Plain<S::O, S::M>>(block);
-            } else {
-                rows::<S, Self, B>(block);
-            }
-        }
+        // SAFETY: this function's.
+        unsafe { rows::<S, Self, B>(block) }
     }
-}
-
-/// Whether one after the other no more is to be done than a plain loop does.
-fn is_plain<S: Spec>() -> bool {
-    S::M::NAN.is_none() && TypeId::of::<S::X>() == TypeId::of::<S::M>()
 }
 
 impl<S: Spec, const U: usize, const G: usize, const B: bool> Line<S, B> for Exact<S, U, G, B> {
@@ -424,7 +413,7 @@ unsafe fn one_by_one<S: Spec, const B: bool>(
 ) -> S::M {
     // SAFETY: n elements; each is read before its place is written.
     unsafe {
-        if is_plain::<S>() {
+        if const { S::M::NAN.is_none() } && TypeId::of::<S::X>() == TypeId::of::<S::M>() {
             let size = size_of::<S::M>() as isize;
             let step = if B { -size } else { size };
             return along::apart::<Plain<S::O, S::M>>(

@@ -6,7 +6,7 @@
 use super::{CHUNK, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, CastFrom, Complex, Elem, F16};
-use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run};
+use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run, Spacing};
 use crate::op::{Combine, Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 
@@ -269,7 +269,7 @@ fn run<X: Copy, T: Copy>(
                 started,
                 keep: true,
                 exclusive: call.exclusive,
-                backward: call.backward,
+                spacing: Spacing::of(call.backward),
                 stream: call.stream,
                 ahead: 0,
             });
@@ -346,8 +346,7 @@ fn compare<O: Combine<T>, T: Sample>(
             {
                 let offset = random.below(SLACK / 2);
                 // Backward where there is a way, in turn with forward.
-                let backward = kernel.backward.filter(|way| x.len() <= way.longest);
-                let backward = backward.filter(|_| random.below(2) == 0);
+                let backward = kernel.backward.filter(|_| random.below(2) == 0);
                 let call = Call {
                     exclusive,
                     in_place,
@@ -356,7 +355,7 @@ fn compare<O: Combine<T>, T: Sample>(
                     backward: backward.is_some(),
                     stream: random.below(3) == 0,
                 };
-                let along = backward.map_or(kernel.along, |way| way.along);
+                let along = backward.unwrap_or(kernel.along);
                 let (shown, total) = run(along, x, start, O::IDENTITY, call);
                 let got: Vec<u128> = shown.into_iter().chain([total]).map(T::bits).collect();
                 if let Some(at) = (0..got.len()).find(|&i| got[i] != expected[i]) {

@@ -2,10 +2,10 @@
 
 use super::bytes::ByteSums;
 use super::scan::{Exact, Grouped, Scan, Spec};
-use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW, few_backward};
+use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, Elem, F16};
-use crate::kernels::{Backward, Block, Mode, family};
+use crate::kernels::{Block, Mode, family};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::registers::{Registers, Task};
@@ -22,10 +22,7 @@ where
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S, U, G>(),
         splits: true,
-        backward: match backward::<S, Exact<S, U, G, true>>() {
-            None => few_backward::<S, F>(),
-            some => some,
-        },
+        backward: backward::<S, Exact<S, U, G, true>>(),
         ..F::KERNEL
     };
 }
@@ -56,7 +53,7 @@ impl Worth for Prod {
 }
 
 /// The scan `K` of rows that run backward, for the operations and types that are worth its code.
-const fn backward<S: Spec, K: Task<Block>>() -> Option<Backward>
+const fn backward<S: Spec, K: Task<Block>>() -> Option<Run>
 where
     S::O: Worth,
 {
@@ -68,10 +65,7 @@ where
         && size_of::<S::T>() <= 8
         && <S::R as Registers>::BYTES == 32
     {
-        Some(Backward {
-            along: <S::R as Registers>::enter::<_, K>,
-            longest: usize::MAX,
-        })
+        Some(<S::R as Registers>::enter::<_, K>)
     } else {
         None
     }

@@ -1,7 +1,7 @@
 //! Lines across, and many short ones, have the bits of single lines along.
 
 use super::*;
-use crate::kernels::{LARGEST_ACCUMULATOR, Mode, Overflow, Panels, lines as many_lines};
+use crate::kernels::{LARGEST_ACCUMULATOR, Mode, Overflow, Panels, Spacing, lines as many_lines};
 
 /// Scanning down columns gives the bits of scanning each of them along.
 pub fn same_bits_across<T: Draw>(op: Op) {
@@ -76,7 +76,7 @@ fn same_bits_of_columns<T: Draw>(op: Op, make: impl Fn(&mut Random, usize) -> Ve
                             started: started || top > 0,
                             keep: keep || top + piece < rows,
                             exclusive,
-                            backward: false,
+                            spacing: Spacing::Forward,
                             stream: false,
                             ahead: 0,
                         });
@@ -142,7 +142,7 @@ fn sums_down_columns_have_the_bits_of_sums_along_where_a_stretch_by_itself_overf
                 started: false,
                 keep: false,
                 exclusive: false,
-                backward: false,
+                spacing: Spacing::Forward,
                 stream: false,
                 ahead: 0,
             });
@@ -257,7 +257,7 @@ fn same_bits_of_many<T: Draw>(seed: u64) {
                     started: false,
                     keep: false,
                     exclusive,
-                    backward: false,
+                    spacing: Spacing::Forward,
                     stream: false,
                     ahead: 0,
                 };

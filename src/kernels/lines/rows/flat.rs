@@ -47,13 +47,13 @@ impl Flat {
         }
         // One row at least remains outside, on the side that elements before a register's are read from; and
         // stores to aligned addresses are the faster ones.
-        let lowest = if block.backward { bytes - size } else { 0 };
-        let first = !block.backward as usize;
+        let lowest = if block.is_backward() { bytes - size } else { 0 };
+        let first = !block.is_backward() as usize;
         let aligned =
             |skip: &usize| (block.out.addr() - lowest + skip * bytes).is_multiple_of(WIDTH);
         let skip = (first..first + lanes).find(aligned).unwrap_or(first);
         // As many rows as a register has lanes fill as many registers as a row has elements.
-        let groups = (block.rows - skip - block.backward as usize) / lanes;
+        let groups = (block.rows - skip - block.is_backward() as usize) / lanes;
         let registers = groups * len;
         let end = skip + groups * lanes;
         let (before, after) = (
@@ -62,7 +62,7 @@ impl Flat {
         );
         let mut columns = [0; WIDTH];
         // From the last register down, so that `x` may be `out`; backward, from the first up.
-        let (at, by, turn) = if block.backward {
+        let (at, by, turn) = if block.is_backward() {
             (0, WIDTH as isize, len - 1 - (lanes - 1) % len)
         } else {
             (
@@ -73,7 +73,7 @@ impl Flat {
         };
         let mut column = at / size % len;
         for bytes in columns.chunks_exact_mut(size) {
-            bytes.fill(if block.backward {
+            bytes.fill(if block.is_backward() {
                 len - 1 - column
             } else {
                 column
@@ -93,7 +93,7 @@ impl Flat {
                 .wrapping_add(skip * bytes + at),
             by,
             registers,
-            back: if block.backward {
+            back: if block.is_backward() {
                 size as isize
             } else {
                 -(size as isize)

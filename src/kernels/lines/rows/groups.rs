@@ -2,7 +2,7 @@
 
 use super::ahead::Ahead;
 use crate::kernels::lines::columns::{may_stream, shown};
-use crate::kernels::{Block, Run, along};
+use crate::kernels::{Block, Run, Spacing, along};
 use crate::simd::anchor;
 use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::square::{Square, row};
@@ -83,7 +83,7 @@ impl Rows {
         stream: bool,
     ) -> (Rows, usize) {
         // From the first element of a row to the lowest.
-        let before = if block.backward {
+        let before = if block.is_backward() {
             (block.len - 1) * size
         } else {
             0
@@ -95,7 +95,7 @@ impl Rows {
         let room = one_by_one(size) || block.len >= 4 * columns || head + block.len % columns == 0;
         let stream = stream
             && room
-            && !block.backward
+            && !block.is_backward()
             && columns * size == WIDTH
             && !std::ptr::addr_eq(block.x, block.out)
             && may_stream(out, block.out_pitch, size, bytes);
@@ -113,7 +113,7 @@ impl Rows {
             exclusive: block.exclusive,
             stream,
             alone: neutral
-                && !block.backward
+                && !block.is_backward()
                 && block.ahead > 0
                 && match size {
                     4 => !stream && MIDDLING.contains(&bytes) && bytes <= MIDDLING_FOURS,
@@ -149,7 +149,7 @@ impl Rows {
             started: self.started,
             keep: true,
             exclusive: self.exclusive,
-            backward: false,
+            spacing: Spacing::Forward,
             stream: false,
             ahead: 0,
         };

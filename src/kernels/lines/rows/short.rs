@@ -14,8 +14,8 @@ use std::arch::x86_64::*;
 pub unsafe fn brief<A: Lanewise, const BOTH_WAYS: bool>(block: &Block) {
     let size = size_of::<A::T>();
     let gaps: Run = match size {
-        4.. if BOTH_WAYS && block.backward => short::<A, BOTH_WAYS>,
-        4.. if !block.backward => short::<A, false>,
+        4.. if BOTH_WAYS && block.is_backward() => short::<A, BOTH_WAYS>,
+        4.. if !block.is_backward() => short::<A, false>,
         _ => along::run::<A>,
     };
     // SAFETY: this function's.

@@ -14,7 +14,7 @@ use std::arch::x86_64::*;
 pub unsafe fn small<A: Lanewise, const PREFIXES: bool>(block: &Block, _rest: Run, _stream: bool) {
     // SAFETY: this function's; there is a neutral element for every integer.
     unsafe {
-        if PREFIXES && block.len >= HALF && !block.backward {
+        if PREFIXES && block.len >= HALF && !block.is_backward() {
             within::<A>(block);
         } else {
             brief_rows(
