@@ -73,6 +73,15 @@ pub trait Overflowing<T: Elem>: Combine<T> + Combine<Self::Alike> {
     fn checked(acc: T, x: T) -> Option<T>;
     /// The nearest value to the result.
     fn saturating(acc: T, x: T) -> T;
+    /// Whether every result fits.
+    const ALWAYS_FITS: bool = false;
+    /// Whether there is a way to see that many results fit.
+    const BOUNDED: bool = false;
+    /// The result of so many elements, if it can be seen that it and all on the way there fit.
+    #[inline(always)]
+    fn within(_acc: T, _n: usize, _element: impl Fn(usize) -> T) -> Option<T> {
+        None
+    }
 }
 
 /// Addition.
@@ -104,12 +113,31 @@ macro_rules! integers {
         combine!(Prod, $t, 1, |a, x| a.wrapping_mul(x));
         combine!(Max, $t, <$t>::MIN, |a, x| if a > x { a } else { x });
         combine!(Min, $t, <$t>::MAX, |a, x| if a < x { a } else { x });
-        integers!(@overflow Sum, $t, $alike, checked_add, saturating_add);
-        integers!(@overflow Prod, $t, $alike, checked_mul, saturating_mul);
+        integers!(@overflow Sum, $t, $alike, checked_add, saturating_add, {
+            // Sums in 16 bits and fewer are soon near the ends of their range.
+            const BOUNDED: bool = size_of::<$t>() >= 4;
+            #[inline(always)]
+            fn within(acc: $t, n: usize, element: impl Fn(usize) -> $t) -> Option<$t> {
+                let (mut bits, mut total): ($t, $t) = (0, 0);
+                for i in 0..n {
+                    let x = element(i);
+                    // Of a negative number the bits of what comes before it, counted from 0 down.
+                    bits |= if x < <$t>::default() { !x } else { x };
+                    total = total.wrapping_add(x);
+                }
+                // No element is farther from 0 than this, nor the results from the accumulator.
+                let farthest = (bits as i128 + 1) * n as i128;
+                let (low, high) = (acc as i128 - farthest, acc as i128 + farthest);
+                let signed = <$t>::MIN != 0;
+                let fits = high <= <$t>::MAX as i128 && (!signed || low >= <$t>::MIN as i128);
+                fits.then(|| acc.wrapping_add(total))
+            }
+        });
+        integers!(@overflow Prod, $t, $alike, checked_mul, saturating_mul, {});
         integers!(@exact Max, $t);
         integers!(@exact Min, $t);
     )* };
-    (@overflow $op:ident, $t:ty, $alike:ty, $checked:ident, $saturating:ident) => {
+    (@overflow $op:ident, $t:ty, $alike:ty, $checked:ident, $saturating:ident, {$($within:item)*}) => {
         impl Overflowing<$t> for $op {
             type Alike = $alike;
             #[inline(always)]
@@ -120,11 +148,13 @@ macro_rules! integers {
             fn saturating(acc: $t, x: $t) -> $t {
                 acc.$saturating(x)
             }
+            $($within)*
         }
     };
     (@exact $op:ident, $t:ty) => {
         impl Overflowing<$t> for $op {
             type Alike = $t;
+            const ALWAYS_FITS: bool = true;
             #[inline(always)]
             fn checked(acc: $t, x: $t) -> Option<$t> {
                 Some(Self::combine(acc, x))

@@ -192,9 +192,9 @@ impl Short {
     }
 }
 
-/// Scans `n` contiguous elements of `x` to `out` up to the first that overflows and returns how many
-/// that is. The accumulator is read if `started` and written.
-pub type Check = unsafe fn(*const u8, *mut u8, usize, *mut u8, bool) -> usize;
+/// Scans elements up to the first that overflows and returns how many that is: from `x`, so many bytes apart, that many,
+/// to contiguous ones at the second address, unless it is NULL. The accumulator is read if it has started, and written.
+pub type Check = unsafe fn(*const u8, isize, usize, *mut u8, *mut u8, bool) -> usize;
 
 /// Bytes of the largest accumulator.
 pub const LARGEST_ACCUMULATOR: usize = 64;
