@@ -20,9 +20,11 @@
 
 mod arrange;
 mod request;
+mod scattered;
 mod small;
 
 pub use request::{Carries, FLATTEN, Nan, Operand, Options, Request, check_shape, line_count};
+pub use scattered::Scattered;
 pub use small::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
 
 use crate::dtype::{DType, Kind};

@@ -11,7 +11,7 @@ mod relay;
 
 use crate::environment;
 use crate::nest::{self, Progress};
-use crate::plan::{Dims, Plan, Request, ShortLine, Small};
+use crate::plan::{Dims, Plan, Request, Scattered, ShortLine, Small};
 use crate::pool;
 use crate::status::Error;
 use std::sync::OnceLock;
@@ -161,6 +161,14 @@ pub unsafe fn execute(request: &Request, callback: Option<&mut dyn Callback>) ->
         let _environment = environment::Guard::new();
         // SAFETY: this function's.
         unsafe { nest::run_small(&small) };
+        return Ok(());
+    }
+    if callback.is_none()
+        && let Some(scattered) = Scattered::new(request)
+    {
+        let _environment = environment::Guard::new();
+        // SAFETY: this function's; the kernel needs no accumulators, for nothing has started and nothing is kept.
+        unsafe { (scattered.along)(&scattered.block) };
         return Ok(());
     }
     // SAFETY: this function's.

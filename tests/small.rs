@@ -8,7 +8,7 @@ use oracle::combine::Op;
 use oracle::dtype::{Dtype, Value};
 use oracle::model::{Carry, Mode, Nan, Overflow, carry_dtype, contiguous, is_inexact, store_carry};
 use support::call::{Call, MARGIN, UNTOUCHED};
-use support::generate::{STYLES, Style, values};
+use support::generate::{self, Choices, STYLES, Style, values};
 use support::{AXIS_NONE, MODES, Random, combinations, status_name};
 
 /// On both sides of what is small: 64 elements in 8 lines one by one, 14 of a line backward, 256 that are turned, 16 KiB of
@@ -166,5 +166,35 @@ fn short_lines_of_any_step_give_what_a_plan_gives() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn small_arrays_of_any_layout_give_what_a_plan_gives() {
+    let choices = Choices {
+        ops: &Op::ALL,
+        x: &Dtype::ALL,
+        computing: &Dtype::ALL,
+        out: &Dtype::ALL,
+        modes: &[Mode::Sequential],
+        overflows: &[Overflow::Wrap],
+        // Whose results are not NaN, which has many forms.
+        styles: &[Style::Place, Style::Unit, Style::NearOne],
+        elements: 1500,
+    };
+    let mut random = Random::new(10);
+    for _ in 0..20_000 {
+        let mut call = generate::call(&mut random, &choices);
+        call.nan = Nan::Propagate;
+        call.initial = false;
+        call.progress = false;
+        // Some on elements of one type, which need no conversion.
+        if random.one_in(2) && call.x_dtype == call.out_dtype {
+            call.computing = Some(call.x_dtype);
+        }
+        if random.one_in(2) {
+            (call.carry_in, call.carry_out, call.carry_shared) = (None, false, false);
+        }
+        check(&call);
     }
 }

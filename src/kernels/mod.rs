@@ -403,7 +403,8 @@ pub fn widening(
     window::widening(isa, op, dtypes, mode, overflow)
 }
 
-/// A scan along rows with any [`Spacing`], one after the other.
+/// A scan along rows with any [`Spacing`], one after the other. It does not touch accumulators where lines have not
+/// started and are not kept.
 #[derive(Clone, Copy)]
 pub struct Spaced {
     /// The scan.

@@ -189,24 +189,13 @@ impl Small {
     pub fn new(request: &Request<'_>) -> Option<Small> {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
         let dtype = request.dtype;
-        if out.dtype != dtype || !x.dtype.casts_to(dtype) || options.initial {
-            return None;
-        }
-        if (options.nan != Nan::Propagate && dtype.has_nan())
-            || (options.overflow != Overflow::Wrap && dtype.kind() == Kind::Integer)
-        {
+        if out.dtype != dtype || !x.dtype.casts_to(dtype) {
             return None;
         }
         let extents = extents(request.shape, request.axis)?;
         let [outer, n, inner] = extents;
         let (elements, lines) = (outer * n * inner, outer * inner);
-        let mode = match options.mode {
-            Mode::Reassociate if n < REGROUPED_FROM => Mode::Sequential,
-            mode => mode,
-        };
-        if mode == Mode::Reassociate {
-            return None;
-        }
+        let mode = asks_little(request, n)?;
         let isa = Isa::current();
         // A truth value may be any byte before it is converted.
         let load = tile::convert(isa, x.dtype, dtype);
@@ -285,10 +274,27 @@ impl Small {
     }
 }
 
+/// The mode of a scan of lines of `n` elements that does nothing but scan, and does not regroup.
+#[inline]
+pub fn asks_little(request: &Request<'_>, n: usize) -> Option<Mode> {
+    let (options, dtype) = (&request.options, request.dtype);
+    if options.initial
+        || (options.nan != Nan::Propagate && dtype.has_nan())
+        || (options.overflow != Overflow::Wrap && dtype.kind() == Kind::Integer)
+    {
+        return None;
+    }
+    match options.mode {
+        Mode::Reassociate if n < REGROUPED_FROM => Some(Mode::Sequential),
+        Mode::Reassociate => None,
+        mode => Some(mode),
+    }
+}
+
 /// The extents before the axis, along it and behind it, if there is such an axis and there are few
 /// elements, but some.
 #[inline]
-fn extents(shape: &[i64], axis: i32) -> Option<[usize; 3]> {
+pub fn extents(shape: &[i64], axis: i32) -> Option<[usize; 3]> {
     let ndim = shape.len() as i32;
     let axis = match axis {
         FLATTEN => ndim,

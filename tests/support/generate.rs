@@ -298,7 +298,8 @@ pub fn call(random: &mut Random, choices: &Choices) -> Call {
         carry_in: None,
         carry_out: random.one_in(3),
         carry_shared: false,
-        progress: random.one_in(4),
+        // Half of the calls by a plan, also where the arrays are so small that they need none.
+        progress: random.one_in(2),
         quiet: false,
     };
     place_arrays(random, &mut call);
