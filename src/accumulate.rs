@@ -61,6 +61,10 @@ impl<O: Combine<T>, T: Elem> Accumulate for Plain<O, T> {
         O::combine(acc, x)
     }
     #[inline(always)]
+    fn step_in_line(acc: T, x: T) -> T {
+        O::combine_in_line(acc, x)
+    }
+    #[inline(always)]
     fn value(acc: T) -> T {
         acc
     }

@@ -62,6 +62,11 @@ pub trait Combine<T: Elem>: 'static {
     const IDENTITY: T;
     /// The accumulated value and one more element.
     fn combine(acc: T, x: T) -> T;
+    /// The same where each waits for the one before.
+    #[inline(always)]
+    fn combine_in_line(acc: T, x: T) -> T {
+        Self::combine(acc, x)
+    }
 }
 
 /// An operation on integers, where results may not fit.
@@ -96,13 +101,19 @@ pub struct Min;
 pub struct LogSumExp;
 
 macro_rules! combine {
-    ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr) => {
+    ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr $(, in line $chain:expr)?) => {
         impl Combine<$t> for $op {
             const IDENTITY: $t = $identity;
             #[inline(always)]
             fn combine($a: $t, $x: $t) -> $t {
                 $result
             }
+            $(
+                #[inline(always)]
+                fn combine_in_line($a: $t, $x: $t) -> $t {
+                    $chain
+                }
+            )?
         }
     };
 }
@@ -181,13 +192,23 @@ combine!(Min, Bool, Bool::new(true), |a, x| Bool::new(
     a.get() & x.get()
 ));
 
+/// A value that is seldom one: a call, or else the compiler would choose between it and another without a branch, which
+/// takes longer at each step than the other does alone.
+#[cold]
+#[inline(never)]
+fn rarely<T>(value: T) -> T {
+    value
+}
+
 // Of equal values, the two zeros, the later is kept: a strict comparison gives way to `x`.
 macro_rules! floats {
     ($($t:ty),*) => { $(
         combine!(Sum, $t, 0.0, |a, x| a + x);
         combine!(Prod, $t, 1.0, |a, x| a * x);
-        combine!(Max, $t, <$t>::NEG_INFINITY, |a, x| if a.is_nan() | (a > x) { a } else { x });
-        combine!(Min, $t, <$t>::INFINITY, |a, x| if a.is_nan() | (a < x) { a } else { x });
+        combine!(Max, $t, <$t>::NEG_INFINITY, |a, x| if a.is_nan() | (a > x) { a } else { x },
+            in line if a.is_nan() { rarely(a) } else if a > x { a } else { x });
+        combine!(Min, $t, <$t>::INFINITY, |a, x| if a.is_nan() | (a < x) { a } else { x },
+            in line if a.is_nan() { rarely(a) } else if a < x { a } else { x });
     )* };
 }
 floats!(f32, f64);

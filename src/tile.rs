@@ -235,9 +235,9 @@ unsafe fn replace<T: Elem>(x: *const u8, tile: *mut u8, n: usize, by: u128) {
         let (element, zero) = (element.read(), zero.assume_init());
         if by == 0 {
             // In sums, what is compared need only be masked. Down columns, blending took 1.14 times as long.
-            map(x, tile, n, |x: T| if x.is_nan() { zero } else { x });
+            map_by_vectors(x, tile, n, |x: T| if x.is_nan() { zero } else { x });
         } else {
-            map(x, tile, n, |x: T| if x.is_nan() { element } else { x });
+            map_by_vectors(x, tile, n, |x: T| if x.is_nan() { element } else { x });
         }
     }
 }

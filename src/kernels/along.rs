@@ -30,7 +30,7 @@ pub unsafe fn few<A: Accumulate>(
             x = anchor(x.wrapping_offset(step));
             let element = x.cast::<A::T>().read_unaligned();
             show(out, A::value(acc));
-            acc = A::step(acc, element);
+            acc = A::step_in_line(acc, element);
             out = out.wrapping_offset(out_step);
         }
         if !exclusive {

@@ -13,6 +13,10 @@ const ROWS: usize = 16;
 /// Fewest lines for which an input that lies across is scanned across and the results are turned.
 const TURNED: usize = 8;
 
+/// Bytes of arrays that are turned on their way by blocks: less is in a second-level cache, whose lines are all still there
+/// when the next line of the array comes to them.
+const TURNED_FROM: u64 = 512 << 10;
+
 /// Bytes along a line of blocks that are turned on their way: whole cache lines, and few, so that the
 /// block has many lines. Found with 4000x4000 f64 and f32.
 const TURNED_BYTES: usize = 128;
@@ -116,12 +120,13 @@ impl Plan<'_> {
         }
         // Of many results that lie far apart along the axis, tiles make whole cache lines.
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
-        let far = bytes > cache::fetching_threshold() as u64 && nearer(line.out, axis.out);
+        let beside = |line_step: isize, step: isize| line.extent > 1 && nearer(line_step, step);
+        let far = bytes > cache::fetching_threshold() as u64 && beside(line.out, axis.out);
         // Nor is there anything for a kernel to gain from a few short rows.
         let alone = !self
             .many
             .is_some_and(|many| many.along.is_some() && line.extent >= FEWEST);
-        let turned = nearer(line.x, axis.x) || nearer(line.out, axis.out);
+        let turned = bytes > TURNED_FROM && (beside(line.x, axis.x) || beside(line.out, axis.out));
         let gaps = if contiguous {
             false
         } else if turned || turned_around {
