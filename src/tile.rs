@@ -14,6 +14,7 @@ use crate::dtype::{DType, Kind};
 use crate::elem::{Bool, CastFrom, Complex, Elem, FitFrom};
 use crate::elem::{with_dtype, with_integer, with_real};
 use crate::simd::Isa;
+use crate::simd::anchor;
 use std::mem::MaybeUninit;
 
 /// A two-dimensional block of elements on its way: `n[0]` times `n[1]`.
@@ -65,6 +66,20 @@ pub type Replace = unsafe fn(*const u8, *mut u8, usize, u128);
 pub type Fit = unsafe fn(*const u8, isize, *mut u8, isize, usize) -> usize;
 
 impl Block {
+    /// The same elements as one row, if on both sides each row goes on where the one before ends.
+    pub fn joined(self) -> Block {
+        let [rows, n] = self.n;
+        let even = |[pitch, step]: [isize; 2]| pitch == step * n as isize;
+        if even(self.src_strides) && even(self.dst_strides) {
+            Block {
+                n: [1, rows * n],
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
     /// The directions of a block with elements of this size: across runs, along runs.
     #[inline(always)]
     fn directions(&self, size: usize) -> (usize, usize) {
@@ -208,20 +223,32 @@ unsafe fn clamp<S: Elem, D: FitFrom<S>>(src: *const u8, dst: *mut u8, n: usize) 
     unsafe { map_by_vectors(src, dst, n, |x: S| D::clamp_from(x)) }
 }
 
-/// Puts a NaN wherever there is one in `x`.
+/// Puts a NaN wherever there is one in `x`. Most pieces have none, and are only looked at.
 #[inline(always)]
 unsafe fn put_back<T: Elem>(x: *const u8, values: *mut u8, n: usize) {
+    /// Elements that are looked at together.
+    const TOGETHER: usize = 16;
     let (x, values) = (x.cast::<T>(), values.cast::<T>());
     let Some(nan) = T::NAN else { return };
-    for i in 0..n {
+    let mut start = 0;
+    while start < n {
+        let len = TOGETHER.min(n - start);
         // SAFETY: n contiguous elements on both sides.
         unsafe {
-            let value = values.add(i).read_unaligned();
-            let missing = x.add(i).read_unaligned().is_nan();
-            values
-                .add(i)
-                .write_unaligned(if missing { nan } else { value });
+            let at = anchor(x.add(start));
+            let missing = |i: usize| at.add(i).read_unaligned().is_nan();
+            let whole = len == TOGETHER;
+            if !whole || (0..TOGETHER).fold(false, |any, i| any | missing(i)) {
+                let (mut at, mut value) = (at, values.add(start));
+                for _ in 0..len {
+                    if at.read_unaligned().is_nan() {
+                        value.write_unaligned(nan);
+                    }
+                    (at, value) = (anchor(at.add(1)), value.add(1));
+                }
+            }
         }
+        start += len;
     }
 }
 

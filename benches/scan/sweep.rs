@@ -21,8 +21,8 @@ const SUSPECT: f64 = 1.02;
 const BRIEFLY: (usize, f64) = (3, 0.004);
 const AGAIN: (usize, f64) = (5, 0.02);
 
-/// Elements up to which calls differ by a constant time rather than by a ratio.
-const CALL: usize = 300;
+/// Elements below which calls differ by a constant time rather than by a ratio.
+const CALL: usize = 1001;
 
 /// Bytes of an array at most: a case has three at a time.
 const LARGEST: usize = 140_000_000;
@@ -44,8 +44,8 @@ const SHORT: [usize; 17] = [
 ];
 
 /// Few elements in more than one dimension, along and across.
-const SMALL_ALONG: [usize; 2] = [4, 8];
-const SMALL_ACROSS: [[usize; 2]; 2] = [[8, 4], [3, 64]];
+const SMALL_ALONG: [[usize; 2]; 5] = [[4, 8], [30, 10], [100, 3], [200, 5], [30, 30]];
+const SMALL_ACROSS: [[usize; 2]; 4] = [[8, 4], [3, 64], [3, 100], [30, 30]];
 
 /// Many lines.
 const LARGE_ALONG: [[usize; 2]; 3] = [[2048, 4096], [100_000, 100], [1_000_000, 10]];
@@ -94,7 +94,7 @@ struct Kind {
 }
 
 #[rustfmt::skip]
-const KINDS: [Kind; 18] = {
+const KINDS: [Kind; 24] = {
     const fn of(op: Op, element: Type, mode: i32, flags: u32, name: &'static str) -> Kind {
         Kind { op, element, mode, flags, name }
     }
@@ -116,7 +116,13 @@ const KINDS: [Kind; 18] = {
         of(Op::Prod, Type::I32,  CUM_SEQUENTIAL,  0,             "prod-i32"),
         of(Op::Sum,  Type::F64,  CUM_COMPENSATED, 0,             "sum-f64-compensated"),
         of(Op::Sum,  Type::F64,  CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-f64-exclusive"),
+        of(Op::Sum,  Type::I32,  CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-i32-exclusive"),
+        of(Op::Sum,  Type::U8,   CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-u8-exclusive"),
         of(Op::Sum,  Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-f64-reverse"),
+        of(Op::Sum,  Type::I32,  CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-i32-reverse"),
+        of(Op::Sum,  Type::U8,   CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-u8-reverse"),
+        of(Op::Max,  Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "max-f64-reverse"),
+        of(Op::Prod, Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "prod-f64-reverse"),
     ]
 };
 
@@ -124,7 +130,7 @@ const KINDS: [Kind; 18] = {
 fn shapes() -> Vec<(Vec<usize>, usize)> {
     let mut all = Vec::new();
     all.extend(LINES.map(|n| (vec![n], 0)));
-    all.push((SMALL_ALONG.to_vec(), 1));
+    all.extend(SMALL_ALONG.map(|extents| (extents.to_vec(), 1)));
     all.extend(SMALL_ACROSS.map(|extents| (extents.to_vec(), 0)));
     all.extend(SHORT.map(|n| (vec![2000, n], 1)));
     all.extend(LARGE_ALONG.map(|extents| (extents.to_vec(), 1)));

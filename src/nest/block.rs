@@ -261,14 +261,15 @@ pub unsafe fn run_block(
     unsafe {
         let mut gather = |to: *mut u8| {
             if plan.axis_dims.is_empty() {
-                (plan.gather)(&tile::Block {
+                let block = tile::Block {
                     src: x.first,
                     dst: to,
                     n,
                     src_strides: [plan.line.x, plan.axis.x],
                     dst_strides: strides(x_size),
                     stream: false,
-                });
+                };
+                (plan.gather)(&block.joined());
             } else {
                 cursor.read(
                     plan.axis_dims,
@@ -366,14 +367,15 @@ pub unsafe fn run_block(
                 x_tile
             }
         };
-        (plan.scatter)(&tile::Block {
+        let block = tile::Block {
             src: from,
             dst: out.first,
             n,
             src_strides: strides(out_size),
             dst_strides: [plan.line.out, plan.axis.out],
             stream: plan.stream && (plan.across || lines_are_whole(out.first, plan.axis.out)),
-        });
+        };
+        (plan.scatter)(&block.joined());
     }
 }
 
