@@ -332,7 +332,7 @@ impl<'d> Plan<'d> {
             carries,
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
-            spaced: kernels::spaced(kernel, op, dtype, mode, options.overflow),
+            spaced: kernels::spaced(kernel, op, [x.dtype, dtype], mode, options.overflow),
             many,
             exclusive: options.exclusive,
             op,

@@ -2,6 +2,7 @@
 
 use super::{Block, Spacing};
 use crate::accumulate::Accumulate;
+use crate::elem::{CastFrom, Elem};
 use crate::simd::anchor;
 
 /// As [`super::Few`].
@@ -73,6 +74,35 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
     }
 }
 
+/// [`run`] on elements of another type, so many bytes apart.
+///
+/// # Safety
+/// As [`super::Run`], but for the type of `x`, which does not meet `out`; the block's spacing is in bytes.
+pub unsafe fn widened<X: Elem, A: Accumulate>(block: &Block)
+where
+    A::T: CastFrom<X>,
+{
+    let Spacing::Bytes(steps) = block.spacing else {
+        unreachable!("neighbours have kernels that widen");
+    };
+    let (mut x, mut out) = (block.x, block.out);
+    for row in 0..block.rows {
+        // SAFETY: row is one of the block's rows, and has its accumulator.
+        unsafe {
+            let slot = block.acc.cast::<A::Acc>().wrapping_add(row);
+            let started = block.started.then(|| slot.read());
+            let (from, to) = (x.cast::<X>(), out.cast::<A::T>());
+            let load = |x| A::T::cast_from(x);
+            let acc = line_of::<X, A>(from, load, to, block.len, steps, started, block.exclusive);
+            if block.keep {
+                slot.write(acc);
+            }
+        }
+        x = x.wrapping_offset(block.x_pitch);
+        out = out.wrapping_offset(block.out_pitch);
+    }
+}
+
 /// [`line`] as a function of its own: what a compiler prepares for many lines takes longer than a short one,
 /// and other kernels share it for what they do one by one.
 ///
@@ -105,10 +135,28 @@ pub unsafe fn line<A: Accumulate>(
     started: Option<A::Acc>,
     exclusive: bool,
 ) -> A::Acc {
+    // SAFETY: this function's.
+    unsafe { line_of::<A::T, A>(x, |x| x, out, n, steps, started, exclusive) }
+}
+
+/// [`line`] of elements of another type.
+///
+/// # Safety
+/// As [`line`].
+#[inline(always)]
+unsafe fn line_of<X: Copy, A: Accumulate>(
+    x: *const X,
+    load: impl Fn(X) -> A::T,
+    out: *mut A::T,
+    n: usize,
+    steps: [isize; 2],
+    started: Option<A::Acc>,
+    exclusive: bool,
+) -> A::Acc {
     // SAFETY: every index below is below n; an element is read before its place is written.
     unsafe {
         let (mut x, mut out) = (x, out);
-        let first = x.read_unaligned();
+        let first = load(x.read_unaligned());
         let (mut acc, before) = match started {
             Some(acc) => (A::step_in_line(acc, first), A::value(acc)),
             None => (A::first(first), A::IDENTITY),
@@ -119,14 +167,14 @@ pub unsafe fn line<A: Accumulate>(
         if exclusive {
             for _ in 1..n {
                 (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
-                let element = x.read_unaligned();
+                let element = load(x.read_unaligned());
                 out.write_unaligned(A::value(acc));
                 acc = A::step_in_line(acc, element);
             }
         } else {
             for _ in 1..n {
                 (x, out) = (anchor(x.byte_offset(steps[0])), out.byte_offset(steps[1]));
-                acc = A::step_in_line(acc, x.read_unaligned());
+                acc = A::step_in_line(acc, load(x.read_unaligned()));
                 out.write_unaligned(A::value(acc));
             }
         }

@@ -20,12 +20,14 @@ mod window;
 
 use crate::accumulate::{Accumulate, Plain, Saturating};
 use crate::dtype::{DType, Kind};
-use crate::elem::{Bf16, Complex, Elem, F16, with_integer, with_real};
+use crate::elem::{Bf16, Bool, Complex, Elem, F16, with_integer, with_real};
 use crate::op::{Combine, LogSumExp, Max, Min, Op, Overflowing, Prod, Sum};
 use crate::simd::Isa;
 pub use carries::{Carries, carries};
 pub use lines::{Lines, Panels, lines};
-use std::sync::OnceLock;
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::sync::Once;
 use window::Reassociated;
 
 /// Rows that the kernels for many lines take together at least.
@@ -339,32 +341,64 @@ fn few(op: Op, dtype: DType) -> usize {
     }
 }
 
+/// What all such requests need, by operation and type. Apart from what tells whether it is there, which is not zero at
+/// first: together, 7 KB of zeros would be in the file.
+struct Table(UnsafeCell<MaybeUninit<[[Option<Unplanned>; DType::COUNT]; Op::COUNT]>>);
+
+// SAFETY: a table is written once, before anyone reads it.
+unsafe impl Sync for Table {}
+
+/// Of compensated results, and of others.
+static TABLES: [Table; 2] = [const { Table(UnsafeCell::new(MaybeUninit::uninit())) }; 2];
+
+/// Whether they are there.
+static FILLED: [Once; 2] = [const { Once::new() }; 2];
+
 /// What such a request needs: looked up once.
 #[inline]
 pub fn unplanned(compensated: bool, op: Op, dtype: DType) -> Option<&'static Unplanned> {
-    type Table = [[Option<Unplanned>; DType::COUNT]; Op::COUNT];
-    static TABLES: [OnceLock<Table>; 2] = [const { OnceLock::new() }; 2];
-    let table = TABLES[compensated as usize].get_or_init(|| {
-        let mode = match compensated {
-            true => Mode::Compensated,
-            false => Mode::Sequential,
-        };
-        let (isa, overflow) = (Isa::current(), Overflow::default());
-        let entry = |op, dtype| {
-            let kernel = kernel(isa, op, dtype, mode, overflow)?;
-            Some(Unplanned {
-                kernel,
-                spaced: spaced(kernel, op, dtype, mode, overflow),
-                carries: carries(op, dtype, mode)?,
-                few: portable(op, dtype, mode, overflow)?
-                    .few
-                    .filter(|_| !compensated),
-                most: few(op, dtype),
-            })
-        };
-        Op::ALL.map(|op| DType::ALL.map(|dtype| entry(op, dtype)))
-    });
+    if !FILLED[compensated as usize].is_completed() {
+        fill(compensated);
+    }
+    // SAFETY: it has been written, and is not any more.
+    let table = unsafe { (*TABLES[compensated as usize].0.get()).assume_init_ref() };
     table[op as usize][dtype as usize].as_ref()
+}
+
+/// Fills a table.
+#[cold]
+#[inline(never)]
+fn fill(compensated: bool) {
+    let mode = match compensated {
+        true => Mode::Compensated,
+        false => Mode::Sequential,
+    };
+    FILLED[compensated as usize].call_once(|| {
+        let mut table = [[None; DType::COUNT]; Op::COUNT];
+        for op in Op::ALL {
+            for dtype in DType::ALL {
+                table[op as usize][dtype as usize] = entry(mode, op, dtype);
+            }
+        }
+        // SAFETY: nobody else is here, and nobody reads before this returns.
+        unsafe { (*TABLES[compensated as usize].0.get()).write(table) };
+    });
+}
+
+/// An entry of a table.
+#[inline(never)]
+fn entry(mode: Mode, op: Op, dtype: DType) -> Option<Unplanned> {
+    let (isa, overflow) = (Isa::current(), Overflow::default());
+    let kernel = kernel(isa, op, dtype, mode, overflow)?;
+    Some(Unplanned {
+        kernel,
+        spaced: spaced(kernel, op, [dtype, dtype], mode, overflow),
+        carries: carries(op, dtype, mode)?,
+        few: portable(op, dtype, mode, overflow)?
+            .few
+            .filter(|_| mode == Mode::Sequential),
+        most: few(op, dtype),
+    })
 }
 
 /// The kernels that are written for an instruction set, where there are any. Each file of them picks
@@ -420,12 +454,14 @@ const fn moved_from(size: usize) -> usize {
     if size <= 2 { 48 } else { 14 }
 }
 
-/// The scan of rows with any spacing that `kernel` has, with the same accumulators; `None` for 16-bit floats, which are
-/// better converted by instructions, and where one after the other is another grouping.
+/// The scan of rows of elements of the first type with any spacing that `kernel`, for the second, has, with the same
+/// accumulators; `None` for 16-bit floats, which are better converted by instructions, where one after the other is
+/// another grouping, and where elements are better converted beforehand. Those of another type must be so many
+/// [bytes](Spacing::Bytes) apart.
 pub fn spaced(
     kernel: &Kernel,
     op: Op,
-    dtype: DType,
+    [from, dtype]: [DType; 2],
     mode: Mode,
     overflow: Overflow,
 ) -> Option<Spaced> {
@@ -433,12 +469,39 @@ pub fn spaced(
     if matches!(dtype, DType::F16 | DType::Bf16) || rounds && mode != Mode::Sequential {
         return None;
     }
+    if from != dtype {
+        let along = widened(op, [from, dtype]).filter(|_| overflow != Overflow::Saturate)?;
+        // Contiguous elements have faster ways.
+        return Some(Spaced { along, longest: 0 });
+    }
     let along = portable(op, dtype, mode, overflow)?.along;
     let longest = match std::ptr::fn_addr_eq(along, kernel.along) {
         true => usize::MAX,
         false => moved_from(dtype.size()),
     };
     Some(Spaced { along, longest })
+}
+
+/// Sums of elements so many [bytes](Spacing::Bytes) apart, in the types that NumPy takes for them; accumulators as in
+/// [`Spaced`].
+pub fn widened(op: Op, dtypes: [DType; 2]) -> Option<Run> {
+    macro_rules! sum {
+        ($x:ty, $t:ty) => {
+            Some(along::widened::<$x, Plain<Sum, $t>>)
+        };
+    }
+    match dtypes {
+        _ if op != Op::Sum => None,
+        [DType::Bool, DType::I64 | DType::U64] => sum!(Bool, i64),
+        [DType::U8, DType::I64 | DType::U64] => sum!(u8, i64),
+        [DType::U16, DType::I64 | DType::U64] => sum!(u16, i64),
+        [DType::U32, DType::I64 | DType::U64] => sum!(u32, i64),
+        [DType::I8, DType::I64 | DType::U64] => sum!(i8, i64),
+        [DType::I16, DType::I64 | DType::U64] => sum!(i16, i64),
+        [DType::I32, DType::I64 | DType::U64] => sum!(i32, i64),
+        [DType::F32, DType::F64] => sum!(f32, f64),
+        _ => None,
+    }
 }
 
 /// The kernels that run everywhere.

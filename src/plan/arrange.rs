@@ -102,11 +102,11 @@ impl Plan<'_> {
             && flat
             && has_out
             && steps > 1
-            && self.dtypes[0] == self.dtypes[1]
             && self.dtypes[1] == self.dtypes[2]
             && self.scrub.is_none()
             && self.put_back.is_none();
-        let turned_around = as_it_lies && (x_step, out_step) == (-x_size, -out_size);
+        let one_type = self.dtypes[0] == self.dtypes[1];
+        let turned_around = as_it_lies && one_type && (x_step, out_step) == (-x_size, -out_size);
         let contiguous = self.even_x && self.even_out;
         let short = self.spaced.is_some_and(|spaced| steps <= spaced.longest);
         let together = self.many.is_some_and(|many| steps <= many.backward);

@@ -24,7 +24,7 @@ impl Scattered {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
         let dtype = request.dtype;
         let carries = options.carry_in.is_some() || options.carry_out.is_some();
-        if x.dtype != dtype || out.dtype != dtype || carries {
+        if out.dtype != dtype || carries {
             return None;
         }
         let [outer, n, inner] = extents(request.shape, request.axis)?;
@@ -32,21 +32,26 @@ impl Scattered {
         if lines * n > FEW || asks_little(request, n)? != Mode::Sequential {
             return None;
         }
-        let along = kernels::unplanned(false, request.op, dtype)?.spaced?.along;
-        let size = dtype.size();
+        let one_type = x.dtype == dtype;
+        let along = match one_type {
+            true => kernels::unplanned(false, request.op, dtype)?.spaced?.along,
+            false => kernels::widened(request.op, [x.dtype, dtype])?,
+        };
+        let (x_size, size) = (x.dtype.size(), dtype.size());
         let flat = request.axis == FLATTEN || request.shape.is_empty();
-        let x_way = Way::of(request.shape, request.axis, x.strides, size)?;
+        let x_way = Way::of(request.shape, request.axis, x.strides, x_size)?;
         let out_way = match flat {
             true => Way::of(&[n as i64], 0, out.strides, size)?,
             false => Way::of(request.shape, request.axis, out.strides, size)?,
         };
         let (from, to) = (x.pointer.addr(), out.pointer.addr());
         let ([start, end], [out_start, out_end]) = (
-            x_way.span(from, n, lines, size)?,
+            x_way.span(from, n, lines, x_size)?,
             out_way.span(to, n, lines, size)?,
         );
         let apart = end <= out_start || out_end <= start;
-        if !(apart || from == to && x_way == out_way) || !out_way.nests(n, lines, size) {
+        let same = one_type && from == to && x_way == out_way;
+        if !(apart || same) || !out_way.nests(n, lines, size) {
             return None;
         }
         let (last, sign) = match options.reverse {
