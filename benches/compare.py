@@ -25,7 +25,10 @@ import sys
 import tempfile
 import time
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("This wants NumPy: pip install numpy")
 
 BENCHES = pathlib.Path(__file__).resolve().parent
 ROOT = BENCHES.parent
@@ -34,8 +37,8 @@ from numpy_binding import Options, int64s  # noqa: E402  (tests/ is no package)
 
 try:
     import torch
-except ImportError as error:
-    torch, no_torch = None, str(error)
+except ImportError:
+    torch = None
 
 # name: (NumPy's type, cum_dtype)
 TYPES = {
@@ -511,7 +514,10 @@ def main():
     parser.add_argument("--quick", action="store_true", help="small sizes, once, as a test of the results")
     arguments = parser.parse_args()
 
-    library = Library((arguments.library or find_library()).resolve())
+    path = (arguments.library or find_library()).resolve()
+    if not path.exists():
+        sys.exit(f"There is no library at {path}.")
+    library = Library(path)
     about = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "processor": processor(),
@@ -527,7 +533,7 @@ def main():
         "python": platform.python_version(),
     }
     print(f"cumulative {about['version']} ({about['isa']})")
-    print(f"NumPy {np.__version__}, PyTorch {about['torch'] or no_torch}")
+    print(f"NumPy {np.__version__}, PyTorch {about['torch'] or 'not installed'}")
     print(f"on {about['processor']}, {about['cores']} cores, {about['date']}")
     if not arguments.quick:
         if not library.loops:

@@ -212,7 +212,7 @@ def table(scan, compare):
             case["label"],
             ns,
             reached(case, "copy", f"{over['copy']:.2f}"),
-            f"{over['naive']:.2f}",
+            reached(case, "naive", f"{over['naive']:.2f}"),
             ", ".join(
                 f"{reached(case, other, f'{over[other]:.2f}')} of {words}"
                 for other, words in (("plain", "no options"), ("single", "one thread"))

@@ -1,5 +1,5 @@
 /*
- * cumulative.h - running sums, products, maxima and minima of numeric arrays
+ * cumulative.h - running sums, products, maxima, minima and logsumexp of numeric arrays
  *
  * One function, cum_scan, computes cumulative operations along an axis of a strided n-dimensional
  * array: what numpy.cumsum and numpy.cumprod (axis, dtype, out) and the array API standard's
@@ -40,7 +40,8 @@
  * input had been copied first. The same array in place needs no copy.
  *
  * Types. x is converted to the computing dtype before the first operation, results to out's at the
- * end. Each conversion rounds once; integers wrap where a type is narrower; floats truncate and
+ * end. Each conversion rounds once; integers do what the option `overflow` says where
+ * a type is narrower; floats truncate and
  * saturate on their way to integers, and NaN gives 0; anything non-zero is true. A real number
  * becomes complex with an imaginary part of 0; a complex one becomes real only as bool, else
  * CUM_ERR_CAST. Codes are DLPack's. Complex elements are laid out as float _Complex and
@@ -207,7 +208,7 @@
 /// one byte: 0 or non-zero in, 0 or 1 out
 #define CUM_BOOL 1544
 
-/// Flag: `out[i]` combines what stands before `i`. `out[0]` is `carry_in`, or the identity: 0 for sums, 1
+/// Flag: `out[i]` combines what stands before `i`. `out[0]` (the last with `CUM_REVERSE`) is `carry_in`, or the identity: 0 for sums, 1
 /// for products, the lowest value or -inf for maxima and logsumexp, the highest or +inf for minima.
 #define CUM_EXCLUSIVE 1
 
@@ -242,7 +243,8 @@
 /// Integer overflow: the lower bits are kept.
 #define CUM_WRAP 0
 
-/// Integer overflow: the first one is reported, and the outputs stay as they were.
+/// Integer overflow: the first one is reported, and the outputs stay as they were. Conversions between integers are
+/// looked at as well; floats on their way to integers saturate, and nobody is told.
 #define CUM_CHECK 1
 
 /// Integer overflow: the value stops at the end of the range.
@@ -265,7 +267,8 @@ typedef int32_t cum_dtype;
 /// floats for `CUM_F16` and `CUM_BF16`. Carries need no alignment. `carry_in` and `carry_out` are the
 /// same buffer or apart; `carry_out` meets neither `x` nor `out`, `carry_in` does not meet `out`.
 typedef struct cum_options {
-  /// `sizeof(cum_options)` at the caller; the struct may grow at its end.
+  /// `sizeof(cum_options)` at the caller; the struct may grow at its end, and a larger one is taken if what is behind
+  /// this one is 0.
   size_t struct_size;
   /// The computing dtype; `CUM_DTYPE_DEFAULT` takes `out_dtype`.
   cum_dtype dtype;
@@ -273,9 +276,11 @@ typedef struct cum_options {
   uint32_t flags;
   /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
   int32_t mode;
-  /// `CUM_NAN_PROPAGATE`, `CUM_NAN_IDENTITY` or `CUM_NAN_SKIP`; of floating computing dtypes.
+  /// `CUM_NAN_PROPAGATE`, `CUM_NAN_IDENTITY` or `CUM_NAN_SKIP`; without effect in
+  /// computing dtypes that have no NaN.
   int32_t nan;
-  /// `CUM_WRAP`, `CUM_CHECK` or `CUM_SATURATE`; of integer computing dtypes.
+  /// `CUM_WRAP`, `CUM_CHECK` or `CUM_SATURATE`; without effect in other computing dtypes than
+  /// integers.
   int32_t overflow;
   /// 0: the process default; 1: the caller's thread alone; n: at most n.
   int32_t max_threads;
@@ -331,7 +336,7 @@ extern "C" {
 /// @param shape       `ndim` extents of `x`; `out` has the same, but is one longer along the axis with
 ///                    `CUM_INCLUDE_INITIAL`, and has that one dimension only if `axis` is
 ///                    `CUM_AXIS_NONE` or `ndim` is 0
-/// @param axis        `-ndim` to `ndim - 1`, or `CUM_AXIS_NONE` to flatten in C order
+/// @param axis        `-ndim` to `ndim - 1` (0 or -1 if `ndim` is 0), or `CUM_AXIS_NONE` to flatten in C order
 /// @param x           the elements
 /// @param x_dtype     their type
 /// @param x_strides   bytes from one element to the next, per dimension; any sign and 0; NULL:
@@ -366,7 +371,7 @@ cum_status cum_scan(cum_op op,
 /// @param op          the operation
 /// @param ndim        number of dimensions, 0 to `CUM_MAX_NDIM`
 /// @param shape       `ndim` extents of `x`
-/// @param axis        `-ndim` to `ndim - 1`, or `CUM_AXIS_NONE`
+/// @param axis        `-ndim` to `ndim - 1` (0 or -1 if `ndim` is 0), or `CUM_AXIS_NONE`
 /// @param x           the elements
 /// @param x_dtype     their type
 /// @param x_strides   bytes from one element to the next, per dimension; NULL: C-contiguous

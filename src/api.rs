@@ -325,6 +325,9 @@ impl Scan {
 }
 
 /// What has been combined so far in each line, for [`Scan::resume`]; nothing at first.
+///
+/// It goes on with the operation, the computing type and the mode that it began with: of others it is not told apart if
+/// the carries have the same size.
 #[derive(Clone, Debug, Default)]
 pub struct Carries {
     bytes: Vec<u8>,

@@ -37,7 +37,7 @@ use std::ffi::{CStr, c_char, c_void};
 /// @param shape       `ndim` extents of `x`; `out` has the same, but is one longer along the axis with
 ///                    `CUM_INCLUDE_INITIAL`, and has that one dimension only if `axis` is
 ///                    `CUM_AXIS_NONE` or `ndim` is 0
-/// @param axis        `-ndim` to `ndim - 1`, or `CUM_AXIS_NONE` to flatten in C order
+/// @param axis        `-ndim` to `ndim - 1` (0 or -1 if `ndim` is 0), or `CUM_AXIS_NONE` to flatten in C order
 /// @param x           the elements
 /// @param x_dtype     their type
 /// @param x_strides   bytes from one element to the next, per dimension; any sign and 0; NULL:
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn cum_scan(
 /// @param op          the operation
 /// @param ndim        number of dimensions, 0 to `CUM_MAX_NDIM`
 /// @param shape       `ndim` extents of `x`
-/// @param axis        `-ndim` to `ndim - 1`, or `CUM_AXIS_NONE`
+/// @param axis        `-ndim` to `ndim - 1` (0 or -1 if `ndim` is 0), or `CUM_AXIS_NONE`
 /// @param x           the elements
 /// @param x_dtype     their type
 /// @param x_strides   bytes from one element to the next, per dimension; NULL: C-contiguous

@@ -94,7 +94,7 @@ pub const CUM_C128: i32 = 0x0580;
 /// one byte: 0 or non-zero in, 0 or 1 out
 pub const CUM_BOOL: i32 = 0x0608;
 
-/// Flag: `out[i]` combines what stands before `i`. `out[0]` is `carry_in`, or the identity: 0 for sums, 1
+/// Flag: `out[i]` combines what stands before `i`. `out[0]` (the last with `CUM_REVERSE`) is `carry_in`, or the identity: 0 for sums, 1
 /// for products, the lowest value or -inf for maxima and logsumexp, the highest or +inf for minima.
 pub const CUM_EXCLUSIVE: u32 = 1;
 /// Flag: from the last element to the first; `out[i]` combines `x[i]` and what stands behind it.
@@ -122,7 +122,8 @@ pub const CUM_NAN_SKIP: i32 = 2;
 
 /// Integer overflow: the lower bits are kept.
 pub const CUM_WRAP: i32 = 0;
-/// Integer overflow: the first one is reported, and the outputs stay as they were.
+/// Integer overflow: the first one is reported, and the outputs stay as they were. Conversions between integers are
+/// looked at as well; floats on their way to integers saturate, and nobody is told.
 pub const CUM_CHECK: i32 = 1;
 /// Integer overflow: the value stops at the end of the range.
 pub const CUM_SATURATE: i32 = 2;
@@ -157,7 +158,8 @@ pub struct cum_c128 {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct cum_options {
-    /// `sizeof(cum_options)` at the caller; the struct may grow at its end.
+    /// `sizeof(cum_options)` at the caller; the struct may grow at its end, and a larger one is taken if what is behind
+    /// this one is 0.
     pub struct_size: usize,
     /// The computing dtype; `CUM_DTYPE_DEFAULT` takes `out_dtype`.
     pub dtype: cum_dtype,
@@ -165,9 +167,11 @@ pub struct cum_options {
     pub flags: u32,
     /// `CUM_SEQUENTIAL`, `CUM_REASSOCIATE` or `CUM_COMPENSATED`.
     pub mode: i32,
-    /// `CUM_NAN_PROPAGATE`, `CUM_NAN_IDENTITY` or `CUM_NAN_SKIP`; of floating computing dtypes.
+    /// `CUM_NAN_PROPAGATE`, `CUM_NAN_IDENTITY` or `CUM_NAN_SKIP`; without effect in
+    /// computing dtypes that have no NaN.
     pub nan: i32,
-    /// `CUM_WRAP`, `CUM_CHECK` or `CUM_SATURATE`; of integer computing dtypes.
+    /// `CUM_WRAP`, `CUM_CHECK` or `CUM_SATURATE`; without effect in other computing dtypes than
+    /// integers.
     pub overflow: i32,
     /// 0: the process default; 1: the caller's thread alone; n: at most n.
     pub max_threads: i32,
