@@ -7,6 +7,7 @@
 //! A register is a `__m256i` whatever it holds: kernels move bits, and only [`Lanewise::step_lanes`] knows
 //! what they mean.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use crate::accumulate::{Accumulate, Plain};
@@ -15,6 +16,15 @@ use crate::op::{Max, Min, Prod, Sum};
 
 /// Bytes of a register.
 pub const WIDTH: usize = 32;
+
+/// The same number, which the compiler takes for another one each time: it does not write a loop of its own for every
+/// value, nor keep all that follows from it.
+#[inline(always)]
+pub fn opaque(mut n: usize) -> usize {
+    // SAFETY: does nothing.
+    unsafe { asm!("/* {0} */", inout(reg) n, options(nomem, nostack, preserves_flags)) }
+    n
+}
 
 /// An accumulator of the element's own type, whose step works on all lanes of a register at once,
 /// bit for bit as [`Accumulate::step`].

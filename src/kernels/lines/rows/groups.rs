@@ -4,9 +4,8 @@ use super::ahead::Ahead;
 use crate::kernels::lines::columns::{may_stream, shown};
 use crate::kernels::{Block, Run, Spacing, along};
 use crate::simd::anchor;
-use crate::simd::avx2::{self, Lanewise, WIDTH};
+use crate::simd::avx2::{self, Lanewise, WIDTH, opaque};
 use crate::simd::square::{Square, row};
-use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// A place and the distance of rows, of which the compiler knows nothing: else it keeps the addresses of all rows
@@ -15,14 +14,6 @@ use std::arch::x86_64::*;
 #[inline(always)]
 fn forgotten(first: *const u8, pitch: isize) -> (*const u8, isize) {
     (anchor(first), opaque(pitch as usize) as isize)
-}
-
-/// The same number, which the compiler takes for another one each time.
-#[inline(always)]
-fn opaque(mut n: usize) -> usize {
-    // SAFETY: does nothing.
-    unsafe { asm!("/* {0} */", inout(reg) n, options(nomem, nostack, preserves_flags)) }
-    n
 }
 
 /// Bytes of rows of numbers of 4 and 8 bytes that had better be read from memory one by one: too few for a processor
