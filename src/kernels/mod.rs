@@ -96,6 +96,8 @@ pub struct Block {
     pub ahead: usize,
 }
 
+// Kernels of other processors take no such rows, or any.
+#[cfg(target_arch = "x86_64")]
 impl Block {
     /// Whether the elements of a row follow each other from higher to lower addresses.
     #[inline(always)]
