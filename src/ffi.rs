@@ -188,8 +188,18 @@ pub unsafe extern "C" fn cum_reduce(
         let mut options = Options::default();
         if let Some(raw) = raw {
             let decoded = decode(raw)?;
-            if raw.dtype != 0 || !raw.carry_out.is_null() || !raw.r#where.is_null() {
-                let sentence = "options.dtype, carry_out and where have no part in cum_reduce";
+            let idle = [
+                (raw.dtype != 0, "options.dtype has no part in cum_reduce"),
+                (
+                    !raw.carry_out.is_null(),
+                    "options.carry_out has no part in cum_reduce",
+                ),
+                (
+                    !raw.r#where.is_null(),
+                    "options.where has no part in cum_reduce",
+                ),
+            ];
+            if let Some((_, sentence)) = idle.into_iter().find(|&(given, _)| given) {
                 return Err(Error::Options(sentence));
             }
             options = Options {
@@ -305,13 +315,11 @@ pub unsafe extern "C" fn cum_combine(
             if start.is_null() {
                 return Err(Error::NullPointer { what });
             }
-            let bytes = n.checked_mul(carries.size);
-            *range = bytes
+            let size = carries.size;
+            *range = n
+                .checked_mul(size)
                 .and_then(|bytes| Range::new(start as usize, bytes))
-                .ok_or(Error::Span {
-                    what,
-                    start: start as usize,
-                })?;
+                .ok_or(Error::CarrySpan { what, n, size })?;
         }
         let [a, b, c] = ranges;
         if [(a, b), (a, c), (b, c)]

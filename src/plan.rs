@@ -250,7 +250,13 @@ impl<'d> Plan<'d> {
                 check_output(&out, shape, out_dims)?
             }
         };
-        check_carries(options, carries.size, lines, x_range, out_range)?;
+        check_carries(
+            options,
+            carries.size,
+            lines,
+            x_range,
+            out.map(|_| out_range),
+        )?;
 
         // The dimensions, innermost first, in scan order.
         let mut plan_x = x.pointer;

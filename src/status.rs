@@ -129,7 +129,9 @@ pub enum Error {
     ShapeTooLarge {
         /// Which array.
         what: &'static str,
-        /// The extent with which it becomes too large.
+        /// The dimension with which it becomes too large, from 0.
+        dim: usize,
+        /// Its extent.
         extent: usize,
     },
     /// Two arrays of different shape where one is needed.
@@ -148,13 +150,22 @@ pub enum Error {
         /// The address of its first element.
         start: usize,
     },
+    /// Carries to combine that leave the address space.
+    CarrySpan {
+        /// Which buffer.
+        what: &'static str,
+        /// How many carries it is to hold.
+        n: usize,
+        /// Bytes of one.
+        size: usize,
+    },
     /// Output strides that do not nest.
     OutStrides {
         /// The dimension whose stride is too small.
         dim: usize,
         /// Its stride, bytes.
         stride: i64,
-        /// The bytes that the smaller strides span together.
+        /// The bytes that an element and the smaller strides span together.
         span: i64,
     },
     /// An axis outside the dimensions.
@@ -178,9 +189,9 @@ pub enum Error {
         /// The size this library knows, bytes.
         known: usize,
     },
-    /// A field of the options holds a value that does not exist.
+    /// A choice holds a value that does not exist.
     OptionValue {
-        /// The field.
+        /// The field of the options, or the argument.
         field: &'static str,
         /// The value given.
         value: i64,
@@ -243,7 +254,9 @@ impl Error {
             Error::NegativeExtent { .. }
             | Error::ShapeTooLarge { .. }
             | Error::ShapeMismatch { .. } => Status::Shape,
-            Error::Span { .. } | Error::OutStrides { .. } => Status::Strides,
+            Error::Span { .. } | Error::CarrySpan { .. } | Error::OutStrides { .. } => {
+                Status::Strides
+            }
             Error::Axis { .. } => Status::Axis,
             Error::Cast { .. } => Status::Cast,
             Error::OptionsSize { .. }
@@ -278,9 +291,9 @@ impl fmt::Display for Error {
             Error::NegativeExtent { dim, extent } => {
                 write!(f, "extent {extent} of dimension {dim} is negative")
             }
-            Error::ShapeTooLarge { what, extent } => write!(
+            Error::ShapeTooLarge { what, dim, extent } => write!(
                 f,
-                "extent {extent} makes {what} larger than can be addressed"
+                "extent {extent} of dimension {dim} makes {what} larger than can be addressed"
             ),
             Error::ShapeMismatch {
                 dim,
@@ -296,10 +309,14 @@ impl fmt::Display for Error {
                 f,
                 "the strides of {what}, which begins at address {start:#x}, leave the address space"
             ),
+            Error::CarrySpan { what, n, size } => write!(
+                f,
+                "{n} carries of {size} bytes from {what} on do not fit into the address space"
+            ),
             Error::OutStrides { dim, stride, span } => write!(
                 f,
-                "stride {stride} of dimension {dim} of out is smaller than the {span} bytes that \
-                 the smaller strides span, so that elements may meet"
+                "stride {stride} of dimension {dim} of out is smaller in magnitude than the {span} \
+                 bytes that an element and any smaller strides span, so that elements may meet"
             ),
             Error::Axis { axis, ndim } => write!(
                 f,
@@ -317,32 +334,42 @@ impl fmt::Display for Error {
                 "options.struct_size {given} is larger than {known}, and what follows is not zero"
             ),
             Error::OptionValue { field, value } => {
-                write!(f, "options.{field} does not have a value {value}")
+                write!(f, "{field} cannot be {value}")
             }
             Error::OptionLength {
                 field,
                 given,
                 lines,
             } => {
-                write!(f, "{field} {given} does not fit {lines} lines")
+                // One carry in serves any number of lines.
+                let not = match field {
+                    "carry_in_len" if lines != 1 => "neither 1 nor",
+                    _ => "not",
+                };
+                write!(f, "{field} {given} is {not} the number of lines, {lines}")
             }
             Error::Options(sentence) => f.write_str(sentence),
             Error::Overflow { what, line, index } => {
                 match what {
-                    OverflowIn::Load(from, to) => write!(
-                        f,
-                        "an element of {} does not fit {}",
-                        from.name(),
-                        to.name()
-                    )?,
                     OverflowIn::Combine(op, dtype) => {
                         write!(f, "{} overflows {}", op.name(), dtype.name())?
                     }
-                    OverflowIn::Store(from, to) => {
-                        write!(f, "a result of {} does not fit {}", from.name(), to.name())?
+                    OverflowIn::Load(from, to) | OverflowIn::Store(from, to) => {
+                        let value = match what {
+                            OverflowIn::Load(..) => "an element",
+                            _ if index < 0 => "the starting value",
+                            _ => "a result",
+                        };
+                        let (from, to) = (from.name(), to.name());
+                        write!(f, "{value} of type {from} does not fit {to}")?
                     }
                 }
-                write!(f, " in line {line} at index {index}")
+                write!(f, " in line {line}")?;
+                // The starting value has no place among the elements.
+                match index {
+                    0.. => write!(f, " at index {index}"),
+                    _ => Ok(()),
+                }
             }
             Error::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),
             Error::Cancelled { done, total } => {

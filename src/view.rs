@@ -61,12 +61,12 @@ pub fn resolve(dims: &mut Extents, shape: &[usize], strides: Option<&[i64]>, siz
 #[inline]
 pub fn count(what: &'static str, shape: &[usize], size: usize) -> Result<usize, Error> {
     let (mut bytes, mut empty) = (size, false);
-    for &extent in shape {
+    for (dim, &extent) in shape.iter().enumerate() {
         empty |= extent == 0;
         bytes = bytes
             .checked_mul(extent.max(1))
             .filter(|&bytes| bytes <= isize::MAX as usize)
-            .ok_or(Error::ShapeTooLarge { what, extent })?;
+            .ok_or(Error::ShapeTooLarge { what, dim, extent })?;
     }
     Ok(if empty { 0 } else { bytes / size })
 }

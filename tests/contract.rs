@@ -191,14 +191,18 @@ fn extents_are_not_negative_and_multiply_to_what_can_be_addressed() {
     Scan::with(|scan| scan.shape = vec![-1, 0]).fails("CUM_ERR_SHAPE", &["-1"]);
     Scan::with(|scan| scan.shape = vec![i64::MIN, 3])
         .fails("CUM_ERR_SHAPE", &[&i64::MIN.to_string()]);
-    for shape in [
-        vec![1, i64::MAX],
-        vec![i64::MAX, i64::MAX],
-        vec![1 << 32, 1 << 32],
-        vec![1 << 61, 1],
-        vec![1, 1 << 60],
+    for (shape, dim) in [
+        ([1, i64::MAX], 1),
+        ([i64::MAX, i64::MAX], 0),
+        ([1 << 32, 1 << 32], 1),
+        ([1 << 61, 1], 0),
+        ([1, 1 << 60], 1),
     ] {
-        Scan::with(|scan| scan.shape = shape).fails("CUM_ERR_SHAPE", &[]);
+        let sentence = format!(
+            "extent {} of dimension {dim} makes x larger than can be addressed",
+            shape[dim]
+        );
+        Scan::with(|scan| scan.shape = shape.to_vec()).fails("CUM_ERR_SHAPE", &[&sentence]);
     }
     // Extents of zero do not excuse the others.
     let scan = Scan::with(|scan| {
@@ -243,6 +247,19 @@ fn output_strides_nest() {
     ] {
         out_strides(strides).fails("CUM_ERR_STRIDES", &[wrong]);
     }
+    // What is said fits one dimension as well.
+    let line = Scan::with(|scan| {
+        (scan.ndim, scan.axis) = (1, 0);
+        scan.shape = vec![3];
+        scan.out_strides = Some(vec![-4]);
+    });
+    line.fails(
+        "CUM_ERR_STRIDES",
+        &[
+            "stride -4 of dimension 0 of out is smaller in magnitude than the 8 bytes that an element and any \
+             smaller strides span",
+        ],
+    );
     // The longer axis counts where an initial value is shown.
     let scan = Scan::with(|scan| {
         scan.out_strides = Some(vec![24, 8]);
@@ -371,27 +388,40 @@ fn strides_of_extents_of_one_are_not_looked_at() {
 #[test]
 fn options_that_make_no_sense_are_refused() {
     type Change = fn(&mut cum_options);
-    let refused: [(Change, &str); 17] = [
-        (|o| o.flags = 8, "8"),
-        (|o| o.flags = 1 << 31, "2147483648"),
+    let refused: [(Change, &str); 18] = [
+        (|o| o.flags = 8, "options.flags cannot be 8"),
+        (|o| o.flags = 1 << 31, "options.flags cannot be 2147483648"),
         (
             |o| o.flags = ffi::CUM_EXCLUSIVE | ffi::CUM_INCLUDE_INITIAL,
             "CUM_EXCLUSIVE",
         ),
         (|o| o.flags = 7, "CUM_INCLUDE_INITIAL"),
-        (|o| o.mode = 3, "3"),
-        (|o| o.mode = -1, "-1"),
-        (|o| o.nan = 3, "3"),
-        (|o| o.nan = -5, "-5"),
-        (|o| o.overflow = 3, "3"),
-        (|o| o.overflow = i32::MIN, "-2147483648"),
-        (|o| o.max_threads = -1, "-1"),
-        (|o| o.max_threads = i32::MIN, "-2147483648"),
+        (|o| o.mode = 3, "options.mode cannot be 3"),
+        (|o| o.mode = -1, "options.mode cannot be -1"),
+        (|o| o.nan = 3, "options.nan cannot be 3"),
+        (|o| o.nan = -5, "options.nan cannot be -5"),
+        (|o| o.overflow = 3, "options.overflow cannot be 3"),
+        (
+            |o| o.overflow = i32::MIN,
+            "options.overflow cannot be -2147483648",
+        ),
+        (|o| o.max_threads = -1, "options.max_threads cannot be -1"),
+        (
+            |o| o.max_threads = i32::MIN,
+            "options.max_threads cannot be -2147483648",
+        ),
         (|o| o.struct_size = 0, "0"),
         (|o| o.struct_size -= 1, "size"),
         (|o| o.struct_size = 8, "8"),
+        (
+            |o| o.carry_in_len = 3,
+            "carry_in_len 3 is neither 1 nor the number of lines, 2",
+        ),
         (|o| o.carry_in_len = usize::MAX, "carry_in"),
-        (|o| o.carry_out_len = 3, "carry_out"),
+        (
+            |o| o.carry_out_len = 3,
+            "carry_out_len 3 is not the number of lines, 2",
+        ),
     ];
     for (change, value) in refused {
         let (carry_in, mut carry_out) = ([1.0f64; 8], [UNTOUCHED; 8]);

@@ -82,6 +82,13 @@ impl Reduction {
         );
     }
 
+    /// The same, in these words.
+    #[track_caller]
+    fn fails_saying(&self, status: &str, sentence: &str) {
+        self.fails(status);
+        assert_eq!(last_error(), sentence);
+    }
+
     #[track_caller]
     fn succeeds(&self) {
         assert_eq!(self.run(), "CUM_OK", "{}", last_error());
@@ -119,11 +126,14 @@ fn reductions_refuse_what_scans_refuse() {
 fn reductions_have_no_use_for_some_options() {
     let mut carry = [0.0f64; 2];
     let mut place = [0i64; 2];
-    Reduction::with(|r| r.options = options(|o| o.dtype = ffi::CUM_F64)).fails("CUM_ERR_OPTIONS");
+    let refuses = |change: Option<cum_options>, field: &str| {
+        let sentence = format!("options.{field} has no part in cum_reduce");
+        Reduction::with(|r| r.options = change).fails_saying("CUM_ERR_OPTIONS", &sentence);
+    };
+    refuses(options(|o| o.dtype = ffi::CUM_F64), "dtype");
     let carry_out = options(|o| (o.carry_out, o.carry_out_len) = (carry.as_mut_ptr().cast(), 2));
-    Reduction::with(|r| r.options = carry_out).fails("CUM_ERR_OPTIONS");
-    Reduction::with(|r| r.options = options(|o| o.r#where = place.as_mut_ptr()))
-        .fails("CUM_ERR_OPTIONS");
+    refuses(carry_out, "carry_out");
+    refuses(options(|o| o.r#where = place.as_mut_ptr()), "where");
     assert_eq!((carry, place), ([0.0; 2], [0; 2]));
     for flags in [
         ffi::CUM_EXCLUSIVE,
@@ -139,10 +149,16 @@ fn reductions_have_no_use_for_some_options() {
 #[test]
 fn totals_are_as_many_as_lines_and_lie_apart() {
     for len in [0, 1, 3, usize::MAX] {
-        Reduction::with(|r| r.len = len).fails("CUM_ERR_OPTIONS");
+        let sentence = format!("totals_len {len} is not the number of lines, 2");
+        Reduction::with(|r| r.len = len).fails_saying("CUM_ERR_OPTIONS", &sentence);
     }
-    Reduction::with(|r| r.totals = r.x.cast_mut()).fails("CUM_ERR_OPTIONS");
-    Reduction::with(|r| r.totals = r.x.cast_mut().wrapping_add(5)).fails("CUM_ERR_OPTIONS");
+    for offset in [0, 5] {
+        Reduction::with(|r| r.totals = r.x.cast_mut().wrapping_add(offset))
+            .fails_saying("CUM_ERR_OPTIONS", "totals meets x");
+    }
+    let high = std::ptr::without_provenance_mut(usize::MAX - 7);
+    Reduction::with(|r| r.totals = high)
+        .fails_saying("CUM_ERR_OPTIONS", "carries leave the address space");
     Reduction::with(|r| r.totals = r.x.cast_mut().wrapping_add(6)).succeeds();
     let on_carry_in = |offset: usize| {
         Reduction::with(|r| {
@@ -151,8 +167,8 @@ fn totals_are_as_many_as_lines_and_lie_apart() {
                 options(|o| (o.carry_in, o.carry_in_len) = (carry_in.cast_const().cast(), 2));
         })
     };
-    on_carry_in(0).fails("CUM_ERR_OPTIONS");
-    on_carry_in(1).fails("CUM_ERR_OPTIONS");
+    on_carry_in(0).fails_saying("CUM_ERR_OPTIONS", "totals meets carry_in");
+    on_carry_in(1).fails_saying("CUM_ERR_OPTIONS", "totals meets carry_in");
     on_carry_in(2).succeeds();
 }
 
@@ -213,8 +229,17 @@ fn combine_refuses_codes_that_do_not_exist_or_do_not_go_together() {
     assert_eq!(combine(6, double, 0, 2, buffers), "CUM_ERR_OP");
     assert_eq!(combine(sum, 0, 0, 2, buffers), "CUM_ERR_DTYPE");
     assert_eq!(combine(sum, 3, 0, 2, buffers), "CUM_ERR_DTYPE");
-    assert_eq!(combine(sum, double, 3, 2, buffers), "CUM_ERR_OPTIONS");
-    assert_eq!(combine(sum, double, -1, 2, buffers), "CUM_ERR_OPTIONS");
+    for mode in [3, -1] {
+        assert_eq!(combine(sum, double, mode, 2, buffers), "CUM_ERR_OPTIONS");
+        assert_eq!(last_error(), format!("mode cannot be {mode}"));
+    }
+    for n in [usize::MAX, usize::MAX / 8] {
+        assert_eq!(combine(sum, double, 0, n, buffers), "CUM_ERR_STRIDES");
+        assert_eq!(
+            last_error(),
+            format!("{n} carries of 8 bytes from first on do not fit into the address space")
+        );
+    }
     for op in Op::ALL {
         for dtype in Dtype::ALL
             .into_iter()

@@ -204,27 +204,27 @@ pub fn decode(raw: &cum_options) -> Result<Decoded, Error> {
     };
     if raw.flags & !(CUM_EXCLUSIVE | CUM_REVERSE | CUM_INCLUDE_INITIAL) != 0 {
         return Err(Error::OptionValue {
-            field: "flags",
+            field: "options.flags",
             value: raw.flags as i64,
         });
     }
     let Some(mode) = mode_of(raw.mode) else {
-        return wrong("mode", raw.mode);
+        return wrong("options.mode", raw.mode);
     };
     let nan = match raw.nan {
         CUM_NAN_PROPAGATE => Nan::Propagate,
         CUM_NAN_IDENTITY => Nan::Identity,
         CUM_NAN_SKIP => Nan::Skip,
-        other => return wrong("nan", other),
+        other => return wrong("options.nan", other),
     };
     let overflow = match raw.overflow {
         CUM_WRAP => Overflow::Wrap,
         CUM_CHECK => Overflow::Check,
         CUM_SATURATE => Overflow::Saturate,
-        other => return wrong("overflow", other),
+        other => return wrong("options.overflow", other),
     };
     let Ok(max_threads) = usize::try_from(raw.max_threads) else {
-        return wrong("max_threads", raw.max_threads);
+        return wrong("options.max_threads", raw.max_threads);
     };
     let options = Options {
         exclusive: raw.flags & CUM_EXCLUSIVE != 0,

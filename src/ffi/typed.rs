@@ -33,6 +33,7 @@ unsafe fn any(op: Op, dtype: DType, x: *const u8, n: usize, out: *mut u8) -> cum
     super::guarded(None, || {
         let extent = i64::try_from(n).map_err(|_| Error::ShapeTooLarge {
             what: "x",
+            dim: 0,
             extent: n,
         })?;
         let request = Request {

@@ -164,28 +164,25 @@ fn carry_range(
     let bytes = len.checked_mul(size);
     bytes
         .and_then(|bytes| Range::new(start, bytes))
-        .ok_or(Error::OptionValue {
-            field,
-            value: i64::try_from(len).unwrap_or(i64::MAX),
-        })
+        .ok_or(Error::Options("carries leave the address space"))
 }
 
-/// Checks the lengths of the carries, and that they lie where they may.
+/// Checks the lengths of the carries, and that they lie where they may. Without an output, those out are what the
+/// caller knows as totals.
 pub fn check_carries(
     options: &Options,
     size: usize,
     lines: usize,
     x: Range,
-    out: Range,
+    out: Option<Range>,
 ) -> Result<(), Error> {
+    let on_out = |range: Range| out.is_some_and(|out| range.meets(out));
     let mut before = None;
     if let Some(carry) = options.carry_in {
         let start = carry.pointer as usize;
-        let range = match carry.len {
-            1 => carry_range("carry_in_len", start, 1, size, 1)?,
-            len => carry_range("carry_in_len", start, len, size, lines)?,
-        };
-        if range.meets(out) {
+        let lines = if carry.len == 1 { 1 } else { lines };
+        let range = carry_range("carry_in_len", start, carry.len, size, lines)?;
+        if on_out(range) {
             return Err(Error::Options("carry_in meets out"));
         }
         before = Some(range);
@@ -194,9 +191,13 @@ pub fn check_carries(
         let start = carry.pointer as usize;
         let range = carry_range("carry_out_len", start, carry.len, size, lines)?;
         if range.meets(x) {
-            return Err(Error::Options("carry_out meets x"));
+            let known_as = match out {
+                Some(_) => "carry_out meets x",
+                None => "totals meets x",
+            };
+            return Err(Error::Options(known_as));
         }
-        if range.meets(out) {
+        if on_out(range) {
             return Err(Error::Options("carry_out meets out"));
         }
         if before.is_some_and(|before| before != range && before.meets(range)) {

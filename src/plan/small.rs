@@ -243,7 +243,7 @@ impl Small {
         if options.carry_in.is_some() || options.carry_out.is_some() {
             let x = Range::new(x.pointer.addr(), x_bytes)?;
             let out = Range::new(out.pointer.addr(), bytes)?;
-            check_carries(options, carries.size, lines, x, out).ok()?;
+            check_carries(options, carries.size, lines, x, Some(out)).ok()?;
         }
         let many = if lines == 1 || few.is_some() {
             None
