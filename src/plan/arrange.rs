@@ -111,12 +111,14 @@ impl Plan<'_> {
         let short = self.spaced.is_some_and(|spaced| steps <= spaced.longest);
         let together = self.many.is_some_and(|many| steps <= many.backward);
         let backward = self.kernel.backward.filter(|_| !short || together);
-        self.backward = turned_around && (backward.is_some() || together);
-        if self.backward {
+        // The rows that do not fill a group are done one by one: without a way for these there is none for any.
+        let one_by_one = self.spaced.filter(|_| together).map(|spaced| spaced.along);
+        let backward = backward.or(one_by_one).filter(|_| turned_around);
+        self.backward = backward.is_some();
+        if let Some(backward) = backward {
             (self.even_x, self.even_out) = (true, true);
             (self.direct_x, self.direct_out) = (true, true);
-            let one_by_one = self.spaced.map(|spaced| spaced.along);
-            self.along = backward.or(one_by_one).unwrap_or(self.kernel.along);
+            self.along = backward;
         }
         // Of many results that lie far apart along the axis, tiles make whole cache lines.
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
