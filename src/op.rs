@@ -206,9 +206,15 @@ macro_rules! floats {
         combine!(Sum, $t, 0.0, |a, x| a + x);
         combine!(Prod, $t, 1.0, |a, x| a * x);
         combine!(Max, $t, <$t>::NEG_INFINITY, |a, x| if a.is_nan() | (a > x) { a } else { x },
-            in line if a.is_nan() { rarely(a) } else if a > x { a } else { x });
+            in line {
+                let either = if a > x { a } else { x };
+                if a.is_nan() { rarely(a) } else { either }
+            });
         combine!(Min, $t, <$t>::INFINITY, |a, x| if a.is_nan() | (a < x) { a } else { x },
-            in line if a.is_nan() { rarely(a) } else if a < x { a } else { x });
+            in line {
+                let either = if a < x { a } else { x };
+                if a.is_nan() { rarely(a) } else { either }
+            });
     )* };
 }
 floats!(f32, f64);

@@ -123,6 +123,17 @@ pub fn anchor<T>(pointer: *const T) -> *const T {
     std::hint::black_box(pointer)
 }
 
+/// Begins the loop that follows on a cache line of instructions. A short one that lies in two of them may take twice
+/// as long (Zen 3, six instructions: 0.65 ns, and 1.4 across the end of a line).
+#[inline(always)]
+pub fn aligned() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: nothing but instructions that do nothing.
+    unsafe {
+        std::arch::asm!(".p2align 6", options(nomem, nostack, preserves_flags));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Isa;
