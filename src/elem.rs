@@ -324,6 +324,8 @@ cast_complex!(f32, f64);
 
 /// Conversion between integers that notices what does not fit.
 pub trait FitFrom<S>: Elem {
+    /// Whether every value fits.
+    const ALWAYS: bool;
     /// The value, if it fits.
     fn fit_from(value: S) -> Option<Self>;
     /// The nearest value there is.
@@ -334,6 +336,8 @@ macro_rules! fit {
     ([$($s:ty),*] => $to:tt) => { $( fit!(@row $s => $to); )* };
     (@row $s:ty => [$($d:ty),*]) => { $(
         impl FitFrom<$s> for $d {
+            const ALWAYS: bool = <$s>::MIN as i128 >= <$d>::MIN as i128
+                && <$s>::MAX as i128 <= <$d>::MAX as i128;
             #[inline(always)]
             fn fit_from(value: $s) -> Option<$d> {
                 <$d>::try_from(value).ok()
@@ -535,5 +539,7 @@ mod tests {
         assert_eq!(<u8 as FitFrom<i32>>::clamp_from(-1), 0);
         assert_eq!(<i8 as FitFrom<u64>>::clamp_from(u64::MAX), 127);
         assert_eq!(<i64 as FitFrom<u64>>::fit_from(7), Some(7));
+        const { assert!(<i64 as FitFrom<u32>>::ALWAYS && <i8 as FitFrom<i8>>::ALWAYS) };
+        const { assert!(!<i64 as FitFrom<u64>>::ALWAYS && !<u64 as FitFrom<i8>>::ALWAYS) };
     }
 }

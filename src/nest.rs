@@ -18,7 +18,7 @@ mod small;
 
 pub use check::check;
 pub use copy::with_copy;
-pub use small::{run_short, run_small};
+pub use small::{run_scattered, run_short, run_small};
 
 use crate::kernels::{ACCUMULATORS, Block, LARGEST_ACCUMULATOR, Panels, Spacing, TILE};
 use crate::plan::{Dim, Plan, TILE_BYTES};

@@ -24,8 +24,8 @@ mod scattered;
 mod small;
 
 pub use request::{Carries, FLATTEN, Nan, Operand, Options, Request, check_shape, line_count};
-pub use scattered::Scattered;
-pub use small::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
+pub use scattered::{CONVERTED, Scattered};
+pub use small::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small, extents};
 
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Check, Kernel, Lines, Mode, Overflow, Run, Spaced, TILE};
@@ -326,7 +326,10 @@ impl<'d> Plan<'d> {
         let staged = x_range.meets(out_range) && !same_elements;
 
         let dtypes = [x.dtype, dtype, out_dtype];
-        let has_nan = dtype.has_nan();
+        let nan = match dtype.has_nan() {
+            true => options.nan,
+            false => Nan::Propagate,
+        };
         let convert = match options.overflow {
             Overflow::Saturate => tile::convert_clamping,
             _ => tile::convert,
@@ -338,7 +341,14 @@ impl<'d> Plan<'d> {
             carries,
             along: kernel.along,
             widening: kernels::widening(isa, op, [x.dtype, dtype], mode, options.overflow),
-            spaced: kernels::spaced(kernel, op, [x.dtype, dtype], mode, options.overflow),
+            spaced: match nan {
+                Nan::Propagate => {
+                    kernels::spaced(kernel, op, [x.dtype, dtype], mode, options.overflow)
+                }
+                Nan::Skip if options.exclusive => None,
+                _ if x.dtype != dtype => None,
+                _ => kernels::without_nan(op, dtype, mode, nan == Nan::Skip),
+            },
             many,
             exclusive: options.exclusive,
             op,
@@ -370,8 +380,8 @@ impl<'d> Plan<'d> {
             store: convert(isa, dtype, out_dtype),
             gather: tile::move_of_size(isa, x.dtype.size()),
             scatter: tile::move_of_size(isa, out_dtype.size()),
-            scrub: tile::replace_nan(isa, dtype).filter(|_| options.nan != Nan::Propagate),
-            put_back: (has_nan && options.nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
+            scrub: tile::replace_nan(isa, dtype).filter(|_| nan != Nan::Propagate),
+            put_back: (nan == Nan::Skip).then(|| tile::put_back_nan(isa, dtype)),
             carry_in: options
                 .carry_in
                 .map(|carry| (carry.pointer, if carry.len == 1 { 0 } else { carries.size })),

@@ -11,7 +11,7 @@ mod relay;
 
 use crate::environment;
 use crate::nest::{self, Progress};
-use crate::plan::{Dims, Plan, Request, Scattered, ShortLine, Small};
+use crate::plan::{Dims, Plan, Request, Scattered, ShortLine, Small, extents};
 use crate::pool;
 use crate::status::Error;
 use std::sync::OnceLock;
@@ -156,20 +156,20 @@ pub unsafe fn run_short(line: &ShortLine) {
 #[inline]
 pub unsafe fn execute(request: &Request, callback: Option<&mut dyn Callback>) -> Result<(), Error> {
     if callback.is_none()
-        && let Some(small) = Small::new(request)
+        && let Some(extents) = extents(request.shape, request.axis)
     {
-        let _environment = environment::Guard::new();
-        // SAFETY: this function's.
-        unsafe { nest::run_small(&small) };
-        return Ok(());
-    }
-    if callback.is_none()
-        && let Some(scattered) = Scattered::new(request)
-    {
-        let _environment = environment::Guard::new();
-        // SAFETY: this function's; the kernel needs no accumulators, for nothing has started and nothing is kept.
-        unsafe { (scattered.along)(&scattered.block) };
-        return Ok(());
+        if let Some(small) = Small::new(request, extents) {
+            let _environment = environment::Guard::new();
+            // SAFETY: this function's.
+            unsafe { nest::run_small(&small) };
+            return Ok(());
+        }
+        if let Some(scattered) = Scattered::new(request, extents) {
+            let _environment = environment::Guard::new();
+            // SAFETY: this function's.
+            unsafe { nest::run_scattered(&scattered) };
+            return Ok(());
+        }
     }
     // SAFETY: this function's.
     unsafe { execute_planned(request, callback) }

@@ -497,26 +497,36 @@ pub fn convert(isa: Isa, from: DType, to: DType) -> Option<Rewrite> {
 
 /// The conversion between two types that clamps integers to what fits.
 pub fn convert_clamping(isa: Isa, from: DType, to: DType) -> Option<Rewrite> {
-    let integers = from.kind() == Kind::Integer && to.kind() == Kind::Integer;
-    if !integers || from == to {
-        return convert(isa, from, to);
+    /// `None` where there is nothing to clamp.
+    const fn clamping<S: Elem, D: FitFrom<S>>() -> Option<Rewrite> {
+        match D::ALWAYS {
+            true => None,
+            false => Some(clamp::<S, D>),
+        }
     }
-    Some(
-        with_integer!(from, S => with_integer!(to, D => clamp::<S, D>, else unreachable!()),
-        else unreachable!()),
-    )
+    let integers = from.kind() == Kind::Integer && to.kind() == Kind::Integer;
+    let clamping = match integers {
+        true => with_integer!(from, S => with_integer!(to, D => const { clamping::<S, D>() },
+            else unreachable!()), else unreachable!()),
+        false => None,
+    };
+    clamping.or_else(|| convert(isa, from, to))
 }
 
 /// The conversion that notices integers that do not fit; `None` where everything fits.
 pub fn convert_fitting(from: DType, to: DType) -> Option<Fit> {
-    let integers = from.kind() == Kind::Integer && to.kind() == Kind::Integer;
-    if !integers || from == to {
-        return None;
+    const fn fitting<S: Elem, D: FitFrom<S>>() -> Option<Fit> {
+        match D::ALWAYS {
+            true => None,
+            false => Some(fit::<S, D>),
+        }
     }
-    Some(
-        with_integer!(from, S => with_integer!(to, D => fit::<S, D>, else unreachable!()),
-        else unreachable!()),
-    )
+    let integers = from.kind() == Kind::Integer && to.kind() == Kind::Integer;
+    match integers {
+        true => with_integer!(from, S => with_integer!(to, D => const { fitting::<S, D>() },
+            else unreachable!()), else unreachable!()),
+        false => None,
+    }
 }
 
 /// The function that replaces NaN, in types that have one.

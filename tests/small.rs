@@ -177,7 +177,7 @@ fn small_arrays_of_any_layout_give_what_a_plan_gives() {
         computing: &Dtype::ALL,
         out: &Dtype::ALL,
         modes: &[Mode::Sequential],
-        overflows: &[Overflow::Wrap],
+        overflows: &[Overflow::Wrap, Overflow::Saturate, Overflow::Check],
         // Whose results are not NaN, which has many forms.
         styles: &[Style::Place, Style::Unit, Style::NearOne],
         elements: 1500,
@@ -185,18 +185,25 @@ fn small_arrays_of_any_layout_give_what_a_plan_gives() {
     let mut random = Random::new(10);
     for _ in 0..20_000 {
         let mut call = generate::call(&mut random, &choices);
-        call.nan = Nan::Propagate;
-        call.initial = false;
         call.progress = false;
         // Some on elements of one type, which need no conversion.
         if random.one_in(2) && call.x_dtype == call.out_dtype {
             call.computing = Some(call.x_dtype);
         }
-        if random.one_in(2) {
+        if !random.one_in(4) {
             (call.carry_in, call.carry_out, call.carry_shared) = (None, false, false);
         }
-        // Any bytes may be elements, where x meets itself; of a NaN not all bits are promised.
-        if !call.x_values().iter().any(|value| value.is_nan()) {
+        let mut x = call.x_values();
+        if call.nan != Nan::Propagate && call.x_dtype.is_float() {
+            for value in &mut x {
+                if random.one_in(5) {
+                    *value = Value::Real(f64::NAN);
+                }
+            }
+            call.write_x(&x);
+        }
+        // Any bytes may be elements, where x meets itself; of a NaN that goes on not all bits are promised.
+        if call.nan != Nan::Propagate || !x.iter().any(|value| value.is_nan()) {
             check(&call);
         }
     }

@@ -38,11 +38,18 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
         Spacing::Backward => [-size; 2],
         Spacing::Bytes(steps) => steps,
     };
+    // Where each element is converted, an instruction more or less does not matter.
+    let converts = const { A::T::NAN.is_some() && size_of::<A::T>() == 2 };
     // SAFETY: this function's.
     unsafe {
-        match block.started || block.keep || block.exclusive {
-            false => rows::<A::T, A, true>(block, steps, |x| x),
-            true => rows::<A::T, A, false>(block, steps, |x| x),
+        if converts || block.started || block.keep || block.exclusive {
+            rows::<A::T, A, true>(block, |x, out, started| {
+                line::<A>(x, out, block.len, steps, started, block.exclusive)
+            })
+        } else {
+            rows::<A::T, A, false>(block, |x, out, started| {
+                shown_at_once::<A::T, A>(x, |x| x, |_, value| value, out, block.len, steps, started)
+            })
         }
     }
 }
@@ -59,34 +66,79 @@ where
         unreachable!("neighbours have kernels that widen");
     };
     // SAFETY: this function's.
-    unsafe { rows::<X, A, false>(block, steps, |x| A::T::cast_from(x)) }
+    unsafe {
+        rows::<X, A, true>(block, |x, out, started| {
+            let load = |x| A::T::cast_from(x);
+            line_of::<X, A>(x, load, out, block.len, steps, started, block.exclusive)
+        })
+    }
 }
 
-/// Scans rows that nothing stands before and whose accumulators nobody reads, if they are `BARE`, each place of which
-/// shows the element as well; or any.
+/// [`run`] where a NaN counts as the identity, on elements so many bytes apart.
 ///
 /// # Safety
-/// As [`super::Run`], but for the type of `x`, and with these steps.
+/// As [`super::Run`]; the block's spacing is in bytes.
+pub unsafe fn scrubbed<A: Accumulate>(block: &Block) {
+    let Spacing::Bytes(steps) = block.spacing else {
+        unreachable!("neighbours are scrubbed beforehand");
+    };
+    // SAFETY: this function's.
+    unsafe {
+        rows::<A::T, A, true>(block, |x, out, started| {
+            line_of::<A::T, A>(
+                x,
+                scrub::<A>,
+                out,
+                block.len,
+                steps,
+                started,
+                block.exclusive,
+            )
+        })
+    }
+}
+
+/// The same, but the place of a NaN shows one; not exclusive.
+///
+/// # Safety
+/// As [`scrubbed`].
+pub unsafe fn skipping<A: Accumulate>(block: &Block) {
+    let (Spacing::Bytes(steps), Some(nan)) = (block.spacing, A::T::NAN) else {
+        unreachable!("neighbours are scrubbed beforehand");
+    };
+    let show = |x: A::T, value| if x.is_nan() { nan } else { value };
+    // SAFETY: this function's.
+    unsafe {
+        rows::<A::T, A, true>(block, |x, out, started| {
+            shown_at_once::<A::T, A>(x, scrub::<A>, show, out, block.len, steps, started)
+        })
+    }
+}
+
+/// An element, or what counts for it.
 #[inline(always)]
-unsafe fn rows<X: Copy, A: Accumulate, const BARE: bool>(
+fn scrub<A: Accumulate>(x: A::T) -> A::T {
+    if x.is_nan() { A::IDENTITY } else { x }
+}
+
+/// Scans the rows of a block, one after the other; with their accumulators only if they are `CARRIED`.
+///
+/// # Safety
+/// As [`super::Run`], but for the type of `x`; `line` scans a row from what stands before it.
+#[inline(always)]
+unsafe fn rows<X, A: Accumulate, const CARRIED: bool>(
     block: &Block,
-    steps: [isize; 2],
-    load: impl Fn(X) -> A::T,
+    line: impl Fn(*const X, *mut A::T, Option<A::Acc>) -> A::Acc,
 ) {
     let (mut x, mut out) = (block.x.cast::<X>(), block.out.cast::<A::T>());
     for row in 0..block.rows {
+        let slot = block.acc.cast::<A::Acc>().wrapping_add(row);
         // SAFETY: row is one of the block's rows, and has its accumulator.
         unsafe {
-            if BARE {
-                bare::<X, A>(x, &load, out, block.len, steps);
-            } else {
-                let slot = block.acc.cast::<A::Acc>().wrapping_add(row);
-                let started = block.started.then(|| slot.read());
-                let exclusive = block.exclusive;
-                let acc = line_of::<X, A>(x, &load, out, block.len, steps, started, exclusive);
-                if block.keep {
-                    slot.write(acc);
-                }
+            let started = (CARRIED && block.started).then(|| slot.read());
+            let acc = line(x, out, started);
+            if CARRIED && block.keep {
+                slot.write(acc);
             }
         }
         x = x.wrapping_byte_offset(block.x_pitch);
@@ -175,33 +227,41 @@ unsafe fn line_of<X: Copy, A: Accumulate>(
     }
 }
 
-/// [`line_of`] where nothing stands before, nobody wants the accumulator, and each place shows its element as well:
-/// with the store behind the step, which is an instruction less and saves a tenth to a fifth in the plainest operations.
+/// [`line_of`] where each place shows its element as well: with the store behind the step, which is an instruction less
+/// and saves a tenth to a fifth in the plainest operations. What it shows is up to `show`, which is given the element.
 ///
 /// # Safety
 /// As [`line`].
 #[inline(always)]
-unsafe fn bare<X: Copy, A: Accumulate>(
+unsafe fn shown_at_once<X: Copy, A: Accumulate>(
     mut x: *const X,
     load: impl Fn(X) -> A::T,
+    show: impl Fn(X, A::T) -> A::T,
     mut out: *mut A::T,
     n: usize,
     steps: [isize; 2],
-) {
+    started: Option<A::Acc>,
+) -> A::Acc {
     // SAFETY: as in `line_of`.
     unsafe {
-        let mut acc = A::first(load(x.read_unaligned()));
-        out.write_unaligned(A::value(acc));
+        let element = x.read_unaligned();
+        let mut acc = match started {
+            Some(acc) => A::step_in_line(acc, load(element)),
+            None => A::first(load(element)),
+        };
+        out.write_unaligned(show(element, A::value(acc)));
         let mut left = n - 1;
         if left > 0 {
             aligned();
             while left > 0 {
                 x = anchor(x.wrapping_byte_offset(steps[0]));
                 out = out.wrapping_byte_offset(steps[1]);
-                acc = A::step_in_line(acc, load(x.read_unaligned()));
-                out.write_unaligned(A::value(acc));
+                let element = x.read_unaligned();
+                acc = A::step_in_line(acc, load(element));
+                out.write_unaligned(show(element, A::value(acc)));
                 left -= 1;
             }
         }
+        acc
     }
 }

@@ -484,6 +484,36 @@ pub fn spaced(
     Some(Spaced { along, longest })
 }
 
+/// The scan of rows of elements so many [bytes](Spacing::Bytes) apart in which a NaN counts as the identity, its place showing
+/// one if it is `skipped`, and the scan then not exclusive; `None` where rows are better scrubbed beforehand.
+pub fn without_nan(op: Op, dtype: DType, mode: Mode, skipped: bool) -> Option<Spaced> {
+    macro_rules! scan {
+        ($o:ident, $t:ty) => {
+            match skipped {
+                false => along::scrubbed::<Plain<$o, $t>>,
+                true => along::skipping::<Plain<$o, $t>>,
+            }
+        };
+    }
+    let along: Run = match (op, dtype) {
+        _ if mode != Mode::Sequential => return None,
+        (Op::Sum, DType::F32) => scan!(Sum, f32),
+        (Op::Sum, DType::F64) => scan!(Sum, f64),
+        (Op::Sum, DType::C64) => scan!(Sum, Complex<f32>),
+        (Op::Sum, DType::C128) => scan!(Sum, Complex<f64>),
+        (Op::Prod, DType::F32) => scan!(Prod, f32),
+        (Op::Prod, DType::F64) => scan!(Prod, f64),
+        (Op::Prod, DType::C64) => scan!(Prod, Complex<f32>),
+        (Op::Prod, DType::C128) => scan!(Prod, Complex<f64>),
+        (Op::Max, DType::F32) => scan!(Max, f32),
+        (Op::Max, DType::F64) => scan!(Max, f64),
+        (Op::Min, DType::F32) => scan!(Min, f32),
+        (Op::Min, DType::F64) => scan!(Min, f64),
+        _ => return None,
+    };
+    Some(Spaced { along, longest: 0 })
+}
+
 /// Sums of elements so many [bytes](Spacing::Bytes) apart, in the types that NumPy takes for them; accumulators as in
 /// [`Spaced`].
 pub fn widened(op: Op, dtypes: [DType; 2]) -> Option<Run> {

@@ -349,11 +349,14 @@ pub unsafe fn run_block(
             let many = plan.many.filter(together);
             scan_along(plan.along, many, &block, stream);
         }
-        if !plan.has_out || plan.direct_out {
+        if !plan.has_out {
             return;
         }
         if let Some(put_back) = plan.put_back {
-            extent.rewrite(put_back, (raw, size), (tile(out_tile, size), size));
+            extent.rewrite(put_back, (raw, size), (kernel_out, size));
+        }
+        if plan.direct_out {
+            return;
         }
         let from = match plan.store {
             None => out_tile,

@@ -2,7 +2,7 @@
 
 use super::block::{scan_across, scan_along};
 use crate::kernels::{Block, Few, LARGEST_ACCUMULATOR, Panels, Short, Spacing};
-use crate::plan::{SMALL_ACCUMULATORS, SMALL_TURNED, ShortLine, Small};
+use crate::plan::{CONVERTED, SMALL_ACCUMULATORS, SMALL_TURNED, Scattered, ShortLine, Small};
 use crate::tile::{self, Move};
 use std::mem::MaybeUninit;
 
@@ -212,5 +212,94 @@ unsafe fn run_turned(small: &Small, elements: Move, block: Block) {
             dst_strides: [pitch, -size],
             stream: false,
         });
+    }
+}
+
+/// Does a scan of scattered elements.
+///
+/// # Safety
+/// `x` and `out` hold the elements, and nobody else writes them.
+pub unsafe fn run_scattered(scattered: &Scattered) {
+    let block = &scattered.block;
+    // SAFETY: this function's; the kernel needs no accumulators, for nothing has started and nothing is kept.
+    unsafe {
+        if let Some((first, carries)) = scattered.initial {
+            let mut value = MaybeUninit::<[u128; 2]>::uninit();
+            let value = value.as_mut_ptr().cast::<u8>();
+            let mut shown = value;
+            (carries.show)(block.acc, false, value);
+            if let Some(store) = scattered.store {
+                shown = value.add(size_of::<u128>());
+                store(value, shown, 1);
+            }
+            (scattered.scatter)(&tile::Block {
+                src: shown,
+                dst: first,
+                n: [1, block.rows],
+                src_strides: [0; 2],
+                dst_strides: [0, block.out_pitch],
+                stream: false,
+            });
+        }
+        match (scattered.load, scattered.store) {
+            (None, None) => (scattered.along)(block),
+            _ => run_converted(scattered, *block),
+        }
+    }
+}
+
+/// Brings elements to the computing type and results to the output's, by way of a little room. A function of its own, for
+/// this room.
+///
+/// # Safety
+/// As [`run_scattered`], with the scan's block.
+#[inline(never)]
+unsafe fn run_converted(scattered: &Scattered, mut block: Block) {
+    let mut rooms = MaybeUninit::<[[u128; CONVERTED / 16]; 2]>::uninit();
+    let other = rooms.as_mut_ptr().cast::<u8>();
+    let computed = other.wrapping_add(CONVERTED);
+    let Spacing::Bytes([step, out_step]) = block.spacing else {
+        unreachable!("scattered elements are so many bytes apart");
+    };
+    let (n, elements) = ([block.rows, block.len], block.rows * block.len);
+    // Bytes between lines and along them where elements of a size lie side by side.
+    let beside = |size: usize| [(size * block.len) as isize, size as isize];
+    let [x_beside, size_beside, out_beside] = scattered.sizes.map(beside);
+    let mut steps = [step, out_step];
+    // SAFETY: this function's; each room holds all elements in any of the types, and what is moved lies apart.
+    unsafe {
+        if let Some(load) = scattered.load {
+            let elements_to_room = tile::Block {
+                src: block.x,
+                dst: other,
+                n,
+                src_strides: [block.x_pitch, step],
+                dst_strides: x_beside,
+                stream: false,
+            };
+            (scattered.gather)(&elements_to_room.joined());
+            load(other, computed, elements);
+            block.x = computed;
+            [block.x_pitch, steps[0]] = size_beside;
+        }
+        let (out, out_pitch) = (block.out, block.out_pitch);
+        if scattered.store.is_some() {
+            block.out = computed;
+            [block.out_pitch, steps[1]] = size_beside;
+        }
+        block.spacing = Spacing::Bytes(steps);
+        (scattered.along)(&block);
+        if let Some(store) = scattered.store {
+            store(computed, other, elements);
+            let room_to_results = tile::Block {
+                src: other,
+                dst: out,
+                n,
+                src_strides: out_beside,
+                dst_strides: [out_pitch, out_step],
+                stream: false,
+            };
+            (scattered.scatter)(&room_to_results.joined());
+        }
     }
 }

@@ -44,6 +44,8 @@ impl Plan<'_> {
     fn gathered_from(&self) -> usize {
         let dtype = self.dtypes[1];
         match dtype.kind() {
+            // A NaN would be looked for twice on the way.
+            _ if self.scrub.is_some() => usize::MAX,
             Kind::Float if self.op == Op::Sum => 64,
             Kind::Integer if dtype.size() == 8 => usize::MAX,
             _ => 1024,
@@ -95,16 +97,12 @@ impl Plan<'_> {
         self.along = widening
             .filter(|_| self.direct_x)
             .unwrap_or(self.kernel.along);
-        self.direct_out =
-            self.even_out && self.dtypes[1] == self.dtypes[2] && self.put_back.is_none();
+        // Where results are written over elements, which of these were NaN would be lost.
+        let put_back_later = self.put_back.is_some() && self.x.addr() == self.out.addr();
+        self.direct_out = self.even_out && self.dtypes[1] == self.dtypes[2] && !put_back_later;
         // What runs backward on both sides, or has gaps, can be read and written as it lies.
-        let as_it_lies = !self.across
-            && flat
-            && has_out
-            && steps > 1
-            && self.dtypes[1] == self.dtypes[2]
-            && self.scrub.is_none()
-            && self.put_back.is_none();
+        let as_it_lies =
+            !self.across && flat && has_out && steps > 1 && self.dtypes[1] == self.dtypes[2];
         let one_type = self.dtypes[0] == self.dtypes[1];
         let turned_around = as_it_lies && one_type && (x_step, out_step) == (-x_size, -out_size);
         let contiguous = self.even_x && self.even_out;
@@ -113,7 +111,9 @@ impl Plan<'_> {
         let backward = self.kernel.backward.filter(|_| !short || together);
         // The rows that do not fill a group are done one by one: without a way for these there is none for any.
         let one_by_one = self.spaced.filter(|_| together).map(|spaced| spaced.along);
-        let backward = backward.or(one_by_one).filter(|_| turned_around);
+        let backward = backward
+            .or(one_by_one)
+            .filter(|_| turned_around && self.scrub.is_none());
         self.backward = backward.is_some();
         if let Some(backward) = backward {
             (self.even_x, self.even_out) = (true, true);

@@ -1,14 +1,22 @@
-//! The way of small calls on elements that do not lie side by side: one line after the other, as they lie.
+//! The way of small calls that ask for more than [`Small`](super::Small) does, or whose elements do not lie side by side:
+//! one line after the other, as they lie, or by way of a little room where they are converted.
 //!
-//! Like [`Small`](super::Small), it needs no plan, and leaves to one whatever is not small, or not right.
+//! Like the other, it needs no plan, and leaves to one whatever is not small, or not right.
 #![forbid(unsafe_code)]
 
-use super::request::{FLATTEN, Request};
-use super::small::{asks_little, extents};
-use crate::kernels::{self, Block, Mode, Run, Spacing};
+use super::request::{FLATTEN, Nan, Request};
+use super::small::mode;
+use crate::dtype::{DType, Kind};
+use crate::kernels::{self, Block, Carries, Mode, Overflow, Run, Spacing};
+use crate::op::Op;
+use crate::simd::Isa;
+use crate::tile::{self, Move, Rewrite};
 
 /// Elements up to which a plan, which might bring them together for faster kernels, costs more than that saves.
 const FEW: usize = 1024;
+
+/// Bytes of converted elements.
+pub const CONVERTED: usize = 8 << 10;
 
 /// A scan of few elements as they lie.
 pub struct Scattered {
@@ -16,54 +24,93 @@ pub struct Scattered {
     pub along: Run,
     /// and its work, which needs no accumulators.
     pub block: Block,
+    /// Where the starting value of the first line goes, and what shows it, if it is shown on its own.
+    pub initial: Option<(*mut u8, &'static Carries)>,
+    /// Bytes of an element of the input, the computing and the output type; if elements are converted, all together have at
+    /// most [`CONVERTED`] bytes in each.
+    pub sizes: [usize; 3],
+    /// Moves elements of the input,
+    pub gather: Move,
+    /// and converts them first.
+    pub load: Option<Rewrite>,
+    /// Converts results,
+    pub store: Option<Rewrite>,
+    /// and moves them.
+    pub scatter: Move,
 }
 
 impl Scattered {
-    /// The scan of scattered elements that a request asks for, if it is one and nothing is wrong with it.
-    pub fn new(request: &Request<'_>) -> Option<Scattered> {
+    /// The scan of few elements that a request with these [`extents`](super::small::extents) asks for, if it is one and nothing
+    /// is wrong with it.
+    pub fn new(request: &Request<'_>, [outer, n, inner]: [usize; 3]) -> Option<Scattered> {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
-        let dtype = request.dtype;
+        let (dtype, lines) = (request.dtype, outer * inner);
         let carries = options.carry_in.is_some() || options.carry_out.is_some();
-        if out.dtype != dtype || carries {
+        if carries || options.exclusive && options.initial || mode(options, n)? != Mode::Sequential
+        {
             return None;
         }
-        let [outer, n, inner] = extents(request.shape, request.axis)?;
-        let lines = outer * inner;
-        if lines * n > FEW || asks_little(request, n)? != Mode::Sequential {
-            return None;
-        }
-        let one_type = x.dtype == dtype;
-        let along = match one_type {
-            true => kernels::unplanned(false, request.op, dtype)?.spaced?.along,
-            false => kernels::widened(request.op, [x.dtype, dtype])?,
+        let most = match request.op {
+            // Without NaN, other kernels are faster.
+            Op::Max | Op::Min if options.nan != Nan::Propagate && dtype.has_nan() => FEW / 4,
+            _ => FEW,
         };
-        let (x_size, size) = (x.dtype.size(), dtype.size());
+        if lines * n > most {
+            return None;
+        }
+        let (along, load) = Self::kernel(request)?;
+        let isa = Isa::current();
+        let convert = |from: DType, to: DType| match options.overflow {
+            _ if from == to => None,
+            Overflow::Saturate => tile::convert_clamping(isa, from, to),
+            _ => tile::convert(isa, from, to),
+        };
+        if !x.dtype.casts_to(dtype) || !dtype.casts_to(out.dtype) {
+            return None;
+        }
+        let load = if load { convert(x.dtype, dtype) } else { None };
+        let store = convert(dtype, out.dtype);
+        let sizes = [x.dtype, dtype, out.dtype].map(DType::size);
+        let [x_size, _, size] = sizes;
+        let bytes = lines * n * sizes.into_iter().max()?;
+        if (load.is_some() || store.is_some()) && bytes > CONVERTED {
+            return None;
+        }
+        let initial = options.initial as usize;
         let flat = request.axis == FLATTEN || request.shape.is_empty();
-        let x_way = Way::of(request.shape, request.axis, x.strides, x_size)?;
+        let x_way = Way::of(request.shape, request.axis, x.strides, x_size, 0)?;
         let out_way = match flat {
-            true => Way::of(&[n as i64], 0, out.strides, size)?,
-            false => Way::of(request.shape, request.axis, out.strides, size)?,
+            true => Way::of(&[n as i64], 0, out.strides, size, initial)?,
+            false => Way::of(request.shape, request.axis, out.strides, size, initial)?,
         };
         let (from, to) = (x.pointer.addr(), out.pointer.addr());
         let ([start, end], [out_start, out_end]) = (
             x_way.span(from, n, lines, x_size)?,
-            out_way.span(to, n, lines, size)?,
+            out_way.span(to, n + initial, lines, size)?,
         );
         let apart = end <= out_start || out_end <= start;
-        let same = one_type && from == to && x_way == out_way;
-        if !(apart || same) || !out_way.nests(n, lines, size) {
+        let same = x.dtype == out.dtype && from == to && x_way == out_way && initial == 0;
+        if !(apart || same) || !out_way.nests(n + initial, lines, size) {
             return None;
         }
         let (last, sign) = match options.reverse {
             true => (n as isize - 1, -1),
             false => (0, 1),
         };
+        let steps = [sign * x_way.step, sign * out_way.step];
+        // The last place if the scan comes from there, or the first.
+        let place = match options.reverse {
+            true => (n + initial) as isize - 1,
+            false => 0,
+        };
+        let first = out.pointer.wrapping_offset(place * out_way.step);
+        let unplanned = || kernels::unplanned(false, request.op, dtype);
         Some(Scattered {
             along,
             block: Block {
                 x: x.pointer.wrapping_offset(last * x_way.step),
                 x_pitch: x_way.pitch,
-                out: out.pointer.wrapping_offset(last * out_way.step),
+                out: first.wrapping_offset(initial as isize * steps[1]),
                 out_pitch: out_way.pitch,
                 len: n,
                 rows: lines,
@@ -71,11 +118,46 @@ impl Scattered {
                 started: false,
                 keep: false,
                 exclusive: options.exclusive,
-                spacing: Spacing::Bytes([sign * x_way.step, sign * out_way.step]),
+                spacing: Spacing::Bytes(steps),
                 stream: false,
                 ahead: 0,
             },
+            initial: match options.initial {
+                true => Some((first, unplanned()?.carries)),
+                false => None,
+            },
+            sizes,
+            gather: tile::move_of_size(isa, x_size),
+            load,
+            store,
+            scatter: tile::move_of_size(isa, size),
         })
+    }
+
+    /// The kernel that a request needs, and whether it wants elements converted beforehand if they are of another type.
+    fn kernel(request: &Request<'_>) -> Option<(Run, bool)> {
+        let (op, dtype, options) = (request.op, request.dtype, &request.options);
+        let integers = dtype.kind() == Kind::Integer;
+        let spaced = match (options.nan, options.overflow) {
+            (Nan::Skip, _) if dtype.has_nan() && options.exclusive => None,
+            (Nan::Identity | Nan::Skip, _) if dtype.has_nan() => {
+                kernels::without_nan(op, dtype, Mode::Sequential, options.nan == Nan::Skip)
+            }
+            (_, Overflow::Check) if integers => None,
+            (_, overflow @ Overflow::Saturate) if integers => {
+                let (isa, mode) = (Isa::current(), Mode::Sequential);
+                let kernel = kernels::kernel(isa, op, dtype, mode, overflow)?;
+                kernels::spaced(kernel, op, [dtype; 2], mode, overflow)
+            }
+            _ => {
+                let widened = kernels::widened(op, [request.x.dtype, dtype]);
+                if let Some(along) = widened {
+                    return Some((along, false));
+                }
+                kernels::unplanned(false, op, dtype)?.spaced
+            }
+        };
+        Some((spaced?.along, true))
     }
 }
 
@@ -87,9 +169,15 @@ struct Way {
 }
 
 impl Way {
-    /// The way through an array, if its lines are evenly spaced, and so is a flattened axis. There are few elements,
-    /// and some.
-    fn of(shape: &[i64], axis: i32, strides: Option<&[i64]>, size: usize) -> Option<Way> {
+    /// The way through an array with so many places `more` along the axis, if its lines are evenly spaced, and so is a
+    /// flattened axis. There are few elements, and some.
+    fn of(
+        shape: &[i64],
+        axis: i32,
+        strides: Option<&[i64]>,
+        size: usize,
+        more: usize,
+    ) -> Option<Way> {
         /// Farther than an array is from another, and nothing that overflows.
         const FAR: u64 = 1 << 30;
         let axis = match axis {
@@ -101,6 +189,8 @@ impl Way {
         let mut ways = [(0, 1); 2];
         let mut contiguous = size as i64;
         for (dim, &extent) in shape.iter().enumerate().rev() {
+            let across = axis.is_some_and(|axis| axis != dim);
+            let extent = if across { extent } else { extent + more as i64 };
             let stride = strides.map_or(contiguous, |strides| strides[dim]);
             contiguous *= extent;
             if extent == 1 {
@@ -109,7 +199,7 @@ impl Way {
             if stride.unsigned_abs() > FAR {
                 return None;
             }
-            let (first, led) = &mut ways[axis.is_some_and(|axis| axis != dim) as usize];
+            let (first, led) = &mut ways[across as usize];
             if *led > 1 && stride != *first * *led {
                 return None;
             }
@@ -154,8 +244,7 @@ impl Way {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::DType;
-    use crate::op::Op;
+    use crate::plan::small::extents;
     use crate::plan::{Operand, Options};
 
     /// Whether sums of f64 with these strides, the arrays so many bytes apart, are taken.
@@ -163,7 +252,7 @@ mod tests {
         let mut room = vec![0f64; 1 << 16];
         let first = room.as_mut_ptr().wrapping_add(1 << 15).cast::<u8>();
         let dtype = DType::F64;
-        Scattered::new(&Request {
+        let request = Request {
             op: Op::Sum,
             dtype,
             shape,
@@ -179,8 +268,8 @@ mod tests {
                 strides: Some(out),
             }),
             options: Options::default(),
-        })
-        .is_some()
+        };
+        extents(shape, axis).is_some_and(|extents| Scattered::new(&request, extents).is_some())
     }
 
     #[test]

@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::REGROUPED_FROM;
-use super::request::{FLATTEN, Nan, Request, check_carries};
+use super::request::{FLATTEN, Nan, Options, Request, check_carries};
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Carries, Few, Kernel, Lines, Mode, Overflow, Run, Short, Unplanned};
 use crate::op::Op;
@@ -184,18 +184,23 @@ pub struct Small {
 }
 
 impl Small {
-    /// The small scan that a request asks for, if it is one and nothing is wrong with it.
+    /// The small scan that a request with these [`extents`] asks for, if it is one and nothing is wrong with it.
     #[inline]
-    pub fn new(request: &Request<'_>) -> Option<Small> {
+    pub fn new(request: &Request<'_>, extents: [usize; 3]) -> Option<Small> {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
         let dtype = request.dtype;
         if out.dtype != dtype || !x.dtype.casts_to(dtype) {
             return None;
         }
-        let extents = extents(request.shape, request.axis)?;
         let [outer, n, inner] = extents;
         let (elements, lines) = (outer * n * inner, outer * inner);
-        let mode = asks_little(request, n)?;
+        if options.initial
+            || (options.nan != Nan::Propagate && dtype.has_nan())
+            || (options.overflow != Overflow::Wrap && dtype.kind() == Kind::Integer)
+        {
+            return None;
+        }
+        let mode = mode(options, n)?;
         let isa = Isa::current();
         // A truth value may be any byte before it is converted.
         let load = tile::convert(isa, x.dtype, dtype);
@@ -274,16 +279,9 @@ impl Small {
     }
 }
 
-/// The mode of a scan of lines of `n` elements that does nothing but scan, and does not regroup.
+/// The mode of a scan of lines of `n` elements, if it does not regroup.
 #[inline]
-pub fn asks_little(request: &Request<'_>, n: usize) -> Option<Mode> {
-    let (options, dtype) = (&request.options, request.dtype);
-    if options.initial
-        || (options.nan != Nan::Propagate && dtype.has_nan())
-        || (options.overflow != Overflow::Wrap && dtype.kind() == Kind::Integer)
-    {
-        return None;
-    }
+pub fn mode(options: &Options, n: usize) -> Option<Mode> {
     match options.mode {
         Mode::Reassociate if n < REGROUPED_FROM => Some(Mode::Sequential),
         Mode::Reassociate => None,

@@ -283,27 +283,17 @@ fn widened_sums(x: DType) -> Option<Run> {
     }
 }
 
-macro_rules! widen_floats {
-    ($r:ident, $o:ident, $x:expr) => {
-        match $x {
-            DType::F16 => Some(grouped_scan::<
-                Scan<$r, $o, F16, f64, f64>,
-                2,
-                { group::<$r>() },
-            >()),
-            DType::Bf16 => Some(grouped_scan::<
-                Scan<$r, $o, Bf16, f64, f64>,
-                2,
-                { group::<$r>() },
-            >()),
-            DType::F32 => Some(grouped_scan::<
-                Scan<$r, $o, f32, f64, f64>,
-                2,
-                { group::<$r>() },
-            >()),
-            _ => None,
-        }
-    };
+/// Reassociated scans of smaller floats in 64 bits.
+fn widened_floats(op: Op, x: DType) -> Option<Run> {
+    const G: usize = group::<Avx2>();
+    match (op, x) {
+        (Op::Sum, DType::F16) => Some(grouped_scan::<Scan<Avx2, Sum, F16, f64, f64>, 2, G>()),
+        (Op::Sum, DType::Bf16) => Some(grouped_scan::<Scan<Avx2, Sum, Bf16, f64, f64>, 2, G>()),
+        (Op::Sum, DType::F32) => Some(grouped_scan::<Scan<Avx2, Sum, f32, f64, f64>, 2, G>()),
+        (Op::Prod, DType::F32) => Some(grouped_scan::<Scan<Avx2, Prod, f32, f64, f64>, 2, G>()),
+        // Products of 16-bit floats are rare, and would be another 8 KB.
+        _ => None,
+    }
 }
 
 /// The scans for an instruction set that convert as they read, where there are some.
@@ -314,8 +304,7 @@ pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<Run>
     }
     match (op, dtype) {
         (Op::Sum, DType::I64 | DType::U64) => widened_sums(x),
-        (Op::Sum, DType::F64) if regrouped => widen_floats!(Avx2, Sum, x),
-        (Op::Prod, DType::F64) if regrouped => widen_floats!(Avx2, Prod, x),
+        (_, DType::F64) if regrouped => widened_floats(op, x),
         _ => None,
     }
 }
