@@ -38,20 +38,8 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
         Spacing::Backward => [-size; 2],
         Spacing::Bytes(steps) => steps,
     };
-    // Where each element is converted, an instruction more or less does not matter.
-    let converts = const { A::T::NAN.is_some() && size_of::<A::T>() == 2 };
     // SAFETY: this function's.
-    unsafe {
-        if converts || block.started || block.keep || block.exclusive {
-            rows::<A::T, A, true>(block, |x, out, started| {
-                line::<A>(x, out, block.len, steps, started, block.exclusive)
-            })
-        } else {
-            rows::<A::T, A, false>(block, |x, out, started| {
-                shown_at_once::<A::T, A>(x, |x| x, |_, value| value, out, block.len, steps, started)
-            })
-        }
-    }
+    unsafe { rows_of::<A::T, A>(block, steps, |x| x) }
 }
 
 /// [`run`] on elements of another type, so many bytes apart.
@@ -66,11 +54,34 @@ where
         unreachable!("neighbours have kernels that widen");
     };
     // SAFETY: this function's.
+    unsafe { rows_of::<X, A>(block, steps, |x| A::T::cast_from(x)) }
+}
+
+/// Scans rows of elements that are so many bytes apart.
+///
+/// # Safety
+/// As [`super::Run`], but for the type of `x`, which does not meet `out` if it is another.
+#[inline(always)]
+unsafe fn rows_of<X: Copy, A: Accumulate>(
+    block: &Block,
+    steps: [isize; 2],
+    load: impl Fn(X) -> A::T,
+) {
+    // Where each operation rounds to 16 bits, an instruction more or less does not matter.
+    let rounds = const { A::T::NAN.is_some() && size_of::<A::T>() == 2 };
+    let Block { len, exclusive, .. } = *block;
+    // SAFETY: this function's.
     unsafe {
-        rows::<X, A, true>(block, |x, out, started| {
-            let load = |x| A::T::cast_from(x);
-            line_of::<X, A>(x, load, out, block.len, steps, started, block.exclusive)
-        })
+        if rounds || block.started || block.keep || exclusive {
+            rows::<X, A, true>(block, |x, out, started| {
+                line_of::<X, A>(x, &load, out, len, steps, started, exclusive)
+            })
+        } else {
+            let show = |_, value| value;
+            rows::<X, A, false>(block, |x, out, started| {
+                shown_at_once::<X, A>(x, &load, show, out, len, steps, started)
+            })
+        }
     }
 }
 
