@@ -193,6 +193,29 @@ pub unsafe fn line<A: Accumulate>(
     unsafe { line_of::<A::T, A>(x, |x| x, out, n, steps, started, exclusive) }
 }
 
+/// [`line`] with a loop of its own for each kind of scan: for those that spend their time there.
+///
+/// # Safety
+/// As [`line`].
+#[inline(always)]
+pub unsafe fn long_line<A: Accumulate>(
+    x: *const A::T,
+    out: *mut A::T,
+    n: usize,
+    steps: [isize; 2],
+    started: Option<A::Acc>,
+    exclusive: bool,
+) -> A::Acc {
+    // SAFETY: this function's.
+    unsafe {
+        if exclusive {
+            line::<A>(x, out, n, steps, started, true)
+        } else {
+            shown_at_once::<A::T, A>(x, |x| x, |_, value| value, out, n, steps, started)
+        }
+    }
+}
+
 /// [`line`] of elements of another type.
 ///
 /// # Safety
