@@ -197,6 +197,7 @@ pub unsafe fn line<A: Accumulate>(
 ///
 /// # Safety
 /// As [`line`].
+#[cfg(target_arch = "x86_64")] // as the kernels that call it
 #[inline(always)]
 pub unsafe fn long_line<A: Accumulate>(
     x: *const A::T,
