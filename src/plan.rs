@@ -330,10 +330,7 @@ impl<'d> Plan<'d> {
             true => options.nan,
             false => Nan::Propagate,
         };
-        let convert = match options.overflow {
-            Overflow::Saturate => tile::convert_clamping,
-            _ => tile::convert,
-        };
+        let convert = converter(options.overflow);
         let checked = options.overflow == Overflow::Check && dtype.kind() == Kind::Integer;
         let many = kernels::lines(isa, op, dtype, mode, options.overflow);
         let mut plan = Plan {
@@ -345,9 +342,8 @@ impl<'d> Plan<'d> {
                 Nan::Propagate => {
                     kernels::spaced(kernel, op, [x.dtype, dtype], mode, options.overflow)
                 }
-                Nan::Skip if options.exclusive => None,
                 _ if x.dtype != dtype => None,
-                _ => kernels::without_nan(op, dtype, mode, nan == Nan::Skip),
+                _ => kernels::without_nan(op, dtype, mode, nan == Nan::Skip, options.exclusive),
             },
             many,
             exclusive: options.exclusive,
@@ -400,6 +396,14 @@ impl<'d> Plan<'d> {
     /// Elements of the input.
     pub fn elements(&self) -> u64 {
         self.axis.extent as u64 * self.lines as u64
+    }
+}
+
+/// What finds the conversion between two types.
+fn converter(overflow: Overflow) -> fn(Isa, DType, DType) -> Option<Rewrite> {
+    match overflow {
+        Overflow::Saturate => tile::convert_clamping,
+        _ => tile::convert,
     }
 }
 

@@ -22,7 +22,7 @@ pub unsafe fn few<A: Accumulate>(
     // SAFETY: this function's.
     unsafe {
         let (x, out) = (x.cast::<A::T>(), out.cast::<A::T>());
-        line::<A>(x, out, n, [step, out_step], None, exclusive);
+        line_of::<A::T, A>(x, |x| x, out, n, [step, out_step], None, exclusive);
     }
 }
 
@@ -157,31 +157,13 @@ unsafe fn rows<X, A: Accumulate, const CARRIED: bool>(
     }
 }
 
-/// [`line`] as a function of its own: what a compiler prepares for many lines takes longer than a short one,
+/// Scans a line by a function of its own: what a compiler prepares for many lines takes longer than a short one,
 /// and other kernels share it for what they do one by one.
 ///
 /// # Safety
-/// As [`line`].
+/// As [`line_of`].
 #[inline(never)]
 pub unsafe fn apart<A: Accumulate>(
-    x: *const A::T,
-    out: *mut A::T,
-    n: usize,
-    steps: [isize; 2],
-    started: Option<A::Acc>,
-    exclusive: bool,
-) -> A::Acc {
-    // SAFETY: this function's.
-    unsafe { line::<A>(x, out, n, steps, started, exclusive) }
-}
-
-/// Scans `n > 0` elements, each so many bytes from the one before in `x` and in `out`, and returns the
-/// accumulator.
-///
-/// # Safety
-/// From `x` and `out` on that way there are `n` elements, possibly unaligned, which are the same or do not meet.
-#[inline(always)]
-pub unsafe fn line<A: Accumulate>(
     x: *const A::T,
     out: *mut A::T,
     n: usize,
@@ -193,13 +175,14 @@ pub unsafe fn line<A: Accumulate>(
     unsafe { line_of::<A::T, A>(x, |x| x, out, n, steps, started, exclusive) }
 }
 
-/// [`line`] with a loop of its own for each kind of scan: for those that spend their time there.
+/// Scans `n > 0` elements, each so many bytes from the one before in `x` and in `out`, and returns the
+/// accumulator, with a loop for each kind of scan.
 ///
 /// # Safety
-/// As [`line`].
-#[cfg(target_arch = "x86_64")] // as the kernels that call it
+/// From `x` and `out` on that way there are `n` elements, possibly unaligned, which are the same or do not meet.
+#[cfg(target_arch = "x86_64")] // as the kernels that spend their time there
 #[inline(always)]
-pub unsafe fn long_line<A: Accumulate>(
+pub unsafe fn line<A: Accumulate>(
     x: *const A::T,
     out: *mut A::T,
     n: usize,
@@ -210,17 +193,19 @@ pub unsafe fn long_line<A: Accumulate>(
     // SAFETY: this function's.
     unsafe {
         if exclusive {
-            line::<A>(x, out, n, steps, started, true)
+            line_of::<A::T, A>(x, |x| x, out, n, steps, started, true)
         } else {
             shown_at_once::<A::T, A>(x, |x| x, |_, value| value, out, n, steps, started)
         }
     }
 }
 
-/// [`line`] of elements of another type.
+/// Scans `n > 0` elements, each so many bytes from the one before in `x` and in `out`, and returns the accumulator; by one
+/// loop for all kinds.
 ///
 /// # Safety
-/// As [`line`].
+/// From `x` and `out` on that way there are `n` elements, possibly unaligned, which are the same or do not meet; these if
+/// they are of another type.
 #[inline(always)]
 unsafe fn line_of<X: Copy, A: Accumulate>(
     mut x: *const X,
@@ -266,7 +251,7 @@ unsafe fn line_of<X: Copy, A: Accumulate>(
 /// and saves a tenth to a fifth in the plainest operations. What it shows is up to `show`, which is given the element.
 ///
 /// # Safety
-/// As [`line`].
+/// As [`line_of`].
 #[inline(always)]
 unsafe fn shown_at_once<X: Copy, A: Accumulate>(
     mut x: *const X,

@@ -485,8 +485,14 @@ pub fn spaced(
 }
 
 /// The scan of rows of elements so many [bytes](Spacing::Bytes) apart in which a NaN counts as the identity, its place showing
-/// one if it is `skipped`, and the scan then not exclusive; `None` where rows are better scrubbed beforehand.
-pub fn without_nan(op: Op, dtype: DType, mode: Mode, skipped: bool) -> Option<Spaced> {
+/// one if it is `skipped`; `None` where rows are better scrubbed beforehand.
+pub fn without_nan(
+    op: Op,
+    dtype: DType,
+    mode: Mode,
+    skipped: bool,
+    exclusive: bool,
+) -> Option<Spaced> {
     macro_rules! scan {
         ($o:ident, $t:ty) => {
             match skipped {
@@ -496,7 +502,8 @@ pub fn without_nan(op: Op, dtype: DType, mode: Mode, skipped: bool) -> Option<Sp
         };
     }
     let along: Run = match (op, dtype) {
-        _ if mode != Mode::Sequential => return None,
+        // What shows a NaN shows its element, not what stands before.
+        _ if mode != Mode::Sequential || skipped && exclusive => return None,
         (Op::Sum, DType::F32) => scan!(Sum, f32),
         (Op::Sum, DType::F64) => scan!(Sum, f64),
         (Op::Sum, DType::C64) => scan!(Sum, Complex<f32>),

@@ -4,6 +4,7 @@
 //! Like the other, it needs no plan, and leaves to one whatever is not small, or not right.
 #![forbid(unsafe_code)]
 
+use super::converter;
 use super::request::{FLATTEN, Nan, Request};
 use super::small::mode;
 use crate::dtype::{DType, Kind};
@@ -60,10 +61,10 @@ impl Scattered {
         }
         let (along, load) = Self::kernel(request)?;
         let isa = Isa::current();
-        let convert = |from: DType, to: DType| match options.overflow {
-            _ if from == to => None,
-            Overflow::Saturate => tile::convert_clamping(isa, from, to),
-            _ => tile::convert(isa, from, to),
+        // Truth values keep their bytes: the kernels take any.
+        let convert = |from: DType, to: DType| match from == to {
+            true => None,
+            false => converter(options.overflow)(isa, from, to),
         };
         if !x.dtype.casts_to(dtype) || !dtype.casts_to(out.dtype) {
             return None;
@@ -139,9 +140,9 @@ impl Scattered {
         let (op, dtype, options) = (request.op, request.dtype, &request.options);
         let integers = dtype.kind() == Kind::Integer;
         let spaced = match (options.nan, options.overflow) {
-            (Nan::Skip, _) if dtype.has_nan() && options.exclusive => None,
             (Nan::Identity | Nan::Skip, _) if dtype.has_nan() => {
-                kernels::without_nan(op, dtype, Mode::Sequential, options.nan == Nan::Skip)
+                let skipped = options.nan == Nan::Skip;
+                kernels::without_nan(op, dtype, Mode::Sequential, skipped, options.exclusive)
             }
             (_, Overflow::Check) if integers => None,
             (_, overflow @ Overflow::Saturate) if integers => {

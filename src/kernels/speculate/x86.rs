@@ -256,7 +256,7 @@ where
     unsafe fn plain(x: *const T, out: *mut T, n: usize, carry: Option<T>, way: Way) -> T {
         let step = way.step() * size_of::<T>() as isize;
         // SAFETY: this function's.
-        unsafe { along::long_line::<Plain<Sum, T>>(x, out, n, [step; 2], carry, way.exclusive) }
+        unsafe { along::line::<Plain<Sum, T>>(x, out, n, [step; 2], carry, way.exclusive) }
     }
 
     #[inline(always)]
