@@ -151,7 +151,7 @@ fn run<X: Load<A>, A: Plain, O: Combine<A>>(case: &Case, x: &Buffer, out: &Buffe
         }
         Layout::C => {
             assert!(
-                case.flags & CUM_INCLUDE_INITIAL == 0 && case.nan == CUM_NAN_PROPAGATE,
+                case.flags & CUM_INCLUDE_INITIAL == 0,
                 "{}: not in the plain loop",
                 case.name
             );
@@ -185,11 +185,17 @@ fn run<X: Load<A>, A: Plain, O: Combine<A>>(case: &Case, x: &Buffer, out: &Buffe
         }
         Layout::Step2 => {
             assert!(
-                case.shape.len() == 1,
+                case.flags & CUM_INCLUDE_INITIAL == 0,
                 "{}: not in the plain loop",
                 case.name
             );
-            line::<X, A, O>(case, x.iter().step_by(2), out.iter_mut().step_by(2));
+            let (panel, step) = (2 * n * inner, 2 * inner);
+            for (x, out) in x.chunks_exact(panel).zip(out.chunks_exact_mut(panel)) {
+                for column in (0..step).step_by(2) {
+                    let (x, out) = (x[column..].iter(), out[column..].iter_mut());
+                    line::<X, A, O>(case, x.step_by(step), out.step_by(step));
+                }
+            }
         }
     }
 }
@@ -268,23 +274,34 @@ fn rows<'a, X: Load<A> + 'a, A: Plain + 'a, O: Combine<A>>(
     {
         out.fill(O::SHOWN);
     }
-    let (Some(first), Some(mut before)) = (x.next(), out.next()) else {
+    let (Some(first), Some(before)) = (x.next(), out.next()) else {
         return;
     };
-    for (out, x) in before.iter_mut().zip(first) {
-        *out = x.load();
-    }
-    for (out, x) in out.zip(x) {
-        row::<X, A, O>(before, x, out);
-        before = out;
+    if case.nan == CUM_NAN_IDENTITY {
+        let load = |x: &X| if x.is_nan() { O::SHOWN } else { x.load() };
+        rows_below::<X, A, O>(load, first, before, x, out);
+    } else {
+        rows_below::<X, A, O>(|x| x.load(), first, before, x, out);
     }
 }
 
-/// One row from the one before.
+/// The first row, and those below it.
 #[inline(always)]
-fn row<X: Load<A>, A: Plain, O: Combine<A>>(before: &[A], x: &[X], out: &mut [A]) {
-    for ((out, before), x) in out.iter_mut().zip(before).zip(x) {
-        *out = O::combine(*before, x.load());
+fn rows_below<'a, X: Load<A> + 'a, A: Plain + 'a, O: Combine<A>>(
+    load: impl Fn(&X) -> A,
+    first: &[X],
+    mut before: &'a mut [A],
+    x: impl Iterator<Item = &'a [X]>,
+    out: impl Iterator<Item = &'a mut [A]>,
+) {
+    for (out, x) in before.iter_mut().zip(first) {
+        *out = O::combine(O::IDENTITY, load(x));
+    }
+    for (out, x) in out.zip(x) {
+        for ((out, before), x) in out.iter_mut().zip(&*before).zip(x) {
+            *out = O::combine(*before, load(x));
+        }
+        before = out;
     }
 }
 

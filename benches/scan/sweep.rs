@@ -85,46 +85,81 @@ const LARGE_ACROSS: [[usize; 3]; 13] = [
 const PLACES: [usize; 2] = [0, 16];
 
 /// An operation on a type, and how.
+#[derive(Clone, Copy)]
 struct Kind {
     op: Op,
-    element: Type,
+    x: Type,
+    out: Type,
     mode: i32,
     flags: u32,
+    nan: i32,
+    layout: Layout,
     name: &'static str,
 }
 
-#[rustfmt::skip]
-const KINDS: [Kind; 24] = {
-    const fn of(op: Op, element: Type, mode: i32, flags: u32, name: &'static str) -> Kind {
-        Kind { op, element, mode, flags, name }
+const fn of(op: Op, element: Type, name: &'static str) -> Kind {
+    Kind {
+        op,
+        x: element,
+        out: element,
+        mode: CUM_SEQUENTIAL,
+        flags: 0,
+        nan: CUM_NAN_PROPAGATE,
+        layout: Layout::C,
+        name,
     }
-    [
-        of(Op::Sum,  Type::F64,  CUM_SEQUENTIAL,  0,             "sum-f64"),
-        of(Op::Sum,  Type::F32,  CUM_SEQUENTIAL,  0,             "sum-f32"),
-        of(Op::Sum,  Type::C128, CUM_SEQUENTIAL,  0,             "sum-c128"),
-        of(Op::Sum,  Type::C64,  CUM_SEQUENTIAL,  0,             "sum-c64"),
-        of(Op::Sum,  Type::I64,  CUM_SEQUENTIAL,  0,             "sum-i64"),
-        of(Op::Sum,  Type::I32,  CUM_SEQUENTIAL,  0,             "sum-i32"),
-        of(Op::Sum,  Type::U16,  CUM_SEQUENTIAL,  0,             "sum-u16"),
-        of(Op::Sum,  Type::U8,   CUM_SEQUENTIAL,  0,             "sum-u8"),
-        of(Op::Sum,  Type::F16,  CUM_SEQUENTIAL,  0,             "sum-f16"),
-        of(Op::Max,  Type::F64,  CUM_SEQUENTIAL,  0,             "max-f64"),
-        of(Op::Max,  Type::F32,  CUM_SEQUENTIAL,  0,             "max-f32"),
-        of(Op::Max,  Type::I32,  CUM_SEQUENTIAL,  0,             "max-i32"),
-        of(Op::Prod, Type::F64,  CUM_SEQUENTIAL,  0,             "prod-f64"),
-        of(Op::Prod, Type::I64,  CUM_SEQUENTIAL,  0,             "prod-i64"),
-        of(Op::Prod, Type::I32,  CUM_SEQUENTIAL,  0,             "prod-i32"),
-        of(Op::Sum,  Type::F64,  CUM_COMPENSATED, 0,             "sum-f64-compensated"),
-        of(Op::Sum,  Type::F64,  CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-f64-exclusive"),
-        of(Op::Sum,  Type::I32,  CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-i32-exclusive"),
-        of(Op::Sum,  Type::U8,   CUM_SEQUENTIAL,  CUM_EXCLUSIVE, "sum-u8-exclusive"),
-        of(Op::Sum,  Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-f64-reverse"),
-        of(Op::Sum,  Type::I32,  CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-i32-reverse"),
-        of(Op::Sum,  Type::U8,   CUM_SEQUENTIAL,  CUM_REVERSE,   "sum-u8-reverse"),
-        of(Op::Max,  Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "max-f64-reverse"),
-        of(Op::Prod, Type::F64,  CUM_SEQUENTIAL,  CUM_REVERSE,   "prod-f64-reverse"),
-    ]
-};
+}
+
+#[rustfmt::skip]
+impl Kind {
+    const fn with(self, flags: u32) -> Kind { Kind { flags, ..self } }
+    const fn to(self, out: Type) -> Kind { Kind { out, ..self } }
+    const fn step2(self) -> Kind { Kind { layout: Layout::Step2, ..self } }
+    const fn nan_identity(self) -> Kind { Kind { nan: CUM_NAN_IDENTITY, ..self } }
+    const fn compensated(self) -> Kind { Kind { mode: CUM_COMPENSATED, ..self } }
+}
+
+#[rustfmt::skip]
+const KINDS: [Kind; 38] = [
+    of(Op::Sum,  Type::F64,  "sum-f64"),
+    of(Op::Sum,  Type::F32,  "sum-f32"),
+    of(Op::Sum,  Type::C128, "sum-c128"),
+    of(Op::Sum,  Type::C64,  "sum-c64"),
+    of(Op::Sum,  Type::I64,  "sum-i64"),
+    of(Op::Sum,  Type::I32,  "sum-i32"),
+    of(Op::Sum,  Type::U16,  "sum-u16"),
+    of(Op::Sum,  Type::U8,   "sum-u8"),
+    of(Op::Sum,  Type::F16,  "sum-f16"),
+    of(Op::Max,  Type::F64,  "max-f64"),
+    of(Op::Max,  Type::F32,  "max-f32"),
+    of(Op::Max,  Type::I32,  "max-i32"),
+    of(Op::Prod, Type::F64,  "prod-f64"),
+    of(Op::Prod, Type::I64,  "prod-i64"),
+    of(Op::Prod, Type::I32,  "prod-i32"),
+    of(Op::Sum,  Type::F64,  "sum-f64-compensated").compensated(),
+    of(Op::Sum,  Type::F64,  "sum-f64-exclusive").with(CUM_EXCLUSIVE),
+    of(Op::Sum,  Type::I32,  "sum-i32-exclusive").with(CUM_EXCLUSIVE),
+    of(Op::Sum,  Type::U8,   "sum-u8-exclusive").with(CUM_EXCLUSIVE),
+    of(Op::Sum,  Type::F64,  "sum-f64-reverse").with(CUM_REVERSE),
+    of(Op::Sum,  Type::I32,  "sum-i32-reverse").with(CUM_REVERSE),
+    of(Op::Sum,  Type::U8,   "sum-u8-reverse").with(CUM_REVERSE),
+    of(Op::Max,  Type::F64,  "max-f64-reverse").with(CUM_REVERSE),
+    of(Op::Prod, Type::F64,  "prod-f64-reverse").with(CUM_REVERSE),
+    of(Op::Sum,  Type::F64,  "sum-f64-nan-identity").nan_identity(),
+    of(Op::Sum,  Type::F32,  "sum-f32-nan-identity").nan_identity(),
+    of(Op::Sum,  Type::U8,   "sum-u8-u64").to(Type::U64),
+    of(Op::Sum,  Type::I32,  "sum-i32-i64").to(Type::I64),
+    of(Op::Sum,  Type::F64,  "sum-f64-step2").step2(),
+    of(Op::Sum,  Type::F32,  "sum-f32-step2").step2(),
+    of(Op::Sum,  Type::I64,  "sum-i64-step2").step2(),
+    of(Op::Sum,  Type::I32,  "sum-i32-step2").step2(),
+    of(Op::Sum,  Type::U8,   "sum-u8-step2").step2(),
+    of(Op::Max,  Type::F64,  "max-f64-step2").step2(),
+    of(Op::Sum,  Type::F64,  "sum-f64-exclusive-step2").with(CUM_EXCLUSIVE).step2(),
+    of(Op::Sum,  Type::I32,  "sum-i32-reverse-step2").with(CUM_REVERSE).step2(),
+    of(Op::Sum,  Type::F64,  "sum-f64-nan-identity-step2").nan_identity().step2(),
+    of(Op::Sum,  Type::I32,  "sum-i32-i64-step2").to(Type::I64).step2(),
+];
 
 /// The extents and the scanned axis of all shapes.
 fn shapes() -> Vec<(Vec<usize>, usize)> {
@@ -151,12 +186,13 @@ pub fn cases() -> Vec<Case> {
     for kind in &KINDS {
         for (shape, axis) in shapes() {
             let elements: usize = shape.iter().product();
-            let bytes = elements * kind.element.size();
+            let bytes = elements * kind.out.size();
             if bytes > LARGEST || kind.has_options() && elements > LARGEST_WITH_OPTIONS {
                 continue;
             }
-            // Where a call's own time is measured, it matters little where the arrays are.
-            let places = if elements < CALL { 1 } else { PLACES.len() };
+            // Where a call's own time is measured, it matters little where the arrays are, or where they have gaps.
+            let one = elements < CALL || kind.layout != Layout::C;
+            let places = if one { 1 } else { PLACES.len() };
             all.extend(
                 PLACES[..places]
                     .iter()
@@ -169,7 +205,10 @@ pub fn cases() -> Vec<Case> {
 
 impl Kind {
     fn has_options(&self) -> bool {
-        (self.mode, self.flags) != (CUM_SEQUENTIAL, 0)
+        let defaults = (CUM_SEQUENTIAL, 0, CUM_NAN_PROPAGATE);
+        (self.mode, self.flags, self.nan) != defaults
+            || self.x != self.out
+            || self.layout != Layout::C
     }
 
     fn case(&self, shape: &[usize], axis: usize, behind: usize) -> Case {
@@ -192,14 +231,15 @@ impl Kind {
         Case {
             name,
             op: self.op,
-            x: self.element,
-            out: self.element,
+            x: self.x,
+            out: self.out,
             shape: shape.to_vec(),
             axis,
-            layout: Layout::C,
+            layout: self.layout,
             behind,
             by_line: false,
-            data: match (self.op, self.element) {
+            data: match (self.op, self.x) {
+                _ if self.nan != CUM_NAN_PROPAGATE => Data::Holes,
                 (_, Type::I64 | Type::I32 | Type::U16 | Type::U8) => Data::Ints,
                 // So that products neither vanish nor become denormal.
                 (Op::Prod, _) => Data::NearOne,
@@ -207,7 +247,7 @@ impl Kind {
             },
             mode: self.mode,
             flags: self.flags,
-            nan: CUM_NAN_PROPAGATE,
+            nan: self.nan,
             threads: 1,
             targets: if elements < CALL {
                 vec![whole]
