@@ -25,6 +25,7 @@ use crate::plan::{Dim, Plan, TILE_BYTES};
 use crate::status::Error;
 use block::{Cursor, run_block, scan_across};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Where the accumulators of a unit and its tiles are.
 pub struct Scratch {
@@ -131,16 +132,22 @@ struct Place {
 }
 
 impl Place {
-    /// One of the panels alone.
-    fn panel(&self, plan: &Plan, panel: usize) -> Place {
+    /// Some of the panels.
+    fn some(&self, plan: &Plan, panels: Range<usize>) -> Place {
         let dim = plan.outer.first().copied().unwrap_or(Dim::ONE);
+        let first = panels.start;
         Place {
-            x: self.x.wrapping_offset(panel as isize * dim.x),
-            out: self.out + panel as isize * dim.out,
-            line: self.line + panel * dim.line,
-            panels: 1,
+            x: self.x.wrapping_offset(first as isize * dim.x),
+            out: self.out + first as isize * dim.out,
+            line: self.line + first * dim.line,
+            panels: panels.len(),
             ..*self
         }
+    }
+
+    /// One of the panels alone.
+    fn panel(&self, plan: &Plan, panel: usize) -> Place {
+        self.some(plan, panel..panel + 1)
     }
 }
 
@@ -305,9 +312,10 @@ pub unsafe fn run_unit(
             run_panels(plan, &place, acc, started);
             progress.done((n * place.lines * place.panels) as u64)?;
         } else {
-            for panel in 0..place.panels {
+            let together = if piece == n { plan.together } else { 1 };
+            for panel in (0..place.panels).step_by(together) {
                 let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
-                let place = place.panel(plan, panel);
+                let place = place.some(plan, panel..(panel + together).min(place.panels));
                 let mut cursor = Cursor::new(plan.axis_dims);
                 let mut start = 0;
                 while start < n {
@@ -326,7 +334,7 @@ pub unsafe fn run_unit(
                         (started, plan.carry_out.is_some() || start + len < n),
                     );
                     start += len;
-                    progress.done((len * place.lines) as u64)?;
+                    progress.done((len * place.lines * place.panels) as u64)?;
                 }
             }
         }

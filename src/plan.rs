@@ -147,6 +147,8 @@ pub struct Plan<'d> {
     pub shift: usize,
     /// How many indices of the first of the outer dimensions one unit takes.
     pub panels: usize,
+    /// How many of these go through tiles at a time.
+    pub together: usize,
     /// Elements along the axis of a block.
     pub piece: usize,
     /// Whether rows of the input are contiguous.
@@ -364,6 +366,7 @@ impl<'d> Plan<'d> {
             shift: 0,
             piece: n.max(1),
             panels: 1,
+            together: 1,
             even_x: false,
             even_out: false,
             stream: false,

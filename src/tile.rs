@@ -87,9 +87,15 @@ impl Block {
             self.src_strides[dim].unsigned_abs() == size
                 && self.dst_strides[dim].unsigned_abs() == size
         };
+        let apart = |dim: usize| {
+            self.src_strides[dim].unsigned_abs() + self.dst_strides[dim].unsigned_abs()
+        };
         // A run of a few elements is not worth its start.
-        let good = |dim: usize| even(dim) && (self.n[dim] >= 8 || self.n[dim] >= self.n[1 - dim]);
-        if good(1) || (!good(0) && self.n[1] >= self.n[0]) {
+        let long = |dim: usize| self.n[dim] >= 8 || self.n[dim] >= self.n[1 - dim];
+        let good = |dim: usize| even(dim) && long(dim);
+        // Where no run is a vector, its cache lines matter more than its start, if there are some elements.
+        let near = |dim: usize| self.n[dim] >= 32 && apart(dim) < apart(1 - dim);
+        if good(1) || !good(0) && (near(1) || !near(0) && self.n[1] >= self.n[0]) {
             (0, 1)
         } else {
             (1, 0)

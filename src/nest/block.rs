@@ -175,7 +175,8 @@ impl Extent {
     }
 }
 
-/// Does one block: the elements of each of a group of lines that are in `range`.
+/// Does one block: the elements of each of a group of lines that are in `range`, which are all of them where there are
+/// several panels.
 ///
 /// # Safety
 /// As [`run_unit`]; `range` ends at most at the axis' extent, and where there are tiles, the block fits
@@ -191,11 +192,12 @@ pub unsafe fn run_block(
 ) {
     let (lines, len) = (place.lines, range.len());
     let [x_size, size, out_size] = plan.dtypes.map(|dtype| dtype.size());
-    let n = [lines, len];
+    // The rows of several panels follow each other evenly.
+    let n = [lines, len * place.panels];
     // Rows are what the kernel sees: lines beside each other, or one after the other.
     let extent = if plan.across {
         Extent {
-            rows: len,
+            rows: n[1],
             row: lines,
         }
     } else {
@@ -325,7 +327,7 @@ pub unsafe fn run_block(
             out: kernel_out.first,
             out_pitch: kernel_out.pitch,
             len: extent.row,
-            rows: extent.rows,
+            rows: extent.rows / place.panels,
             acc,
             started,
             keep,
@@ -335,12 +337,12 @@ pub unsafe fn run_block(
             ahead: ahead(plan),
         };
         if plan.across {
-            let one = Panels {
-                count: 1,
-                x: 0,
-                out: 0,
+            let panels = Panels {
+                count: place.panels,
+                x: len as isize * kernel_x.pitch,
+                out: len as isize * kernel_out.pitch,
             };
-            scan_across(plan.kernel, plan.many, &block, one, stream);
+            scan_across(plan.kernel, plan.many, &block, panels, stream);
         } else {
             // Rows are taken together in the computing type alone.
             let converted = !plan.direct_x || plan.dtypes[0] == plan.dtypes[1];

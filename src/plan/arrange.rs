@@ -74,6 +74,16 @@ impl Plan<'_> {
             && flat
             && nearer(line.x, axis.x)
             && (!out_turned || line.extent >= TURNED);
+        // Rows with gaps go through tiles: columns that stay near are better read and written as they lie.
+        let columns = self.across
+            && has_out
+            && self.spaced.is_some()
+            && self.dtypes[1] == self.dtypes[2]
+            && [line.x, line.out] != [x_size, out_size]
+            && [axis.x, axis.out]
+                .into_iter()
+                .all(|pitch| stays_near(axis.extent, pitch));
+        self.across &= !columns;
 
         let [x_step, out_step] = if self.across {
             [line.x, line.out]
@@ -140,7 +150,8 @@ impl Plan<'_> {
         };
         self.spaced = self
             .spaced
-            .filter(|_| as_it_lies && !self.backward && !far && (gaps || short && alone));
+            .filter(|_| as_it_lies && !self.backward)
+            .filter(|_| columns || !far && (gaps || short && alone));
         self.stream = bytes > cache::streaming_threshold() as u64;
         self.fetch = bytes > cache::fetching_threshold() as u64;
 
@@ -206,7 +217,39 @@ impl Plan<'_> {
             }
             _ => 1,
         };
+        // Where each panel goes on where the one before ends, a tile takes as many as it has room for.
+        self.together = match self.outer.first() {
+            Some(outer)
+                if self.across
+                    && !direct
+                    && !out_turned
+                    && self.piece == n
+                    && outer.x == n as isize * axis.x
+                    && outer.out == n as isize * axis.out =>
+            {
+                self.panels.min(area / (n * self.group)).max(1)
+            }
+            _ => 1,
+        };
     }
+}
+
+/// Whether the first-level cache still has the cache lines of a column, so many bytes from row to row, and its results'
+/// when the next column comes to them.
+fn stays_near(rows: usize, pitch: isize) -> bool {
+    /// Sets of such a cache, and ways of one that are an array's.
+    const SETS: usize = 64;
+    const WAYS: usize = 4;
+    /// Bytes of columns that follow each other in memory: a processor asks for the next ones early.
+    const FOLLOWING: usize = 48 << 10;
+    /// Bytes whose pages it knows where to find.
+    const PAGES: usize = 256 << 10;
+    let pitch = pitch.unsigned_abs();
+    if pitch <= cache::LINE {
+        return rows * pitch <= FOLLOWING;
+    }
+    let sets = ((SETS * cache::LINE) >> pitch.trailing_zeros()).clamp(1, SETS);
+    rows <= WAYS * sets && rows.saturating_mul(pitch) <= PAGES
 }
 
 /// Splits `extent` into equal shares of at most `most`, each a multiple of `unit` where that is
