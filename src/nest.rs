@@ -302,11 +302,13 @@ pub unsafe fn run_unit(
     // SAFETY: this function's; `arrange` keeps the lines of all panels within the room for
     // accumulators.
     unsafe {
-        for panel in 0..place.panels {
-            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
-            let place = place.panel(plan, panel);
-            import(plan, &place, acc);
-            show_initial(plan, &place, acc, started);
+        if started || plan.initial.is_some() {
+            for panel in 0..place.panels {
+                let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+                let place = place.panel(plan, panel);
+                import(plan, &place, acc);
+                show_initial(plan, &place, acc, started);
+            }
         }
         if together {
             run_panels(plan, &place, acc, started);
@@ -338,9 +340,11 @@ pub unsafe fn run_unit(
                 }
             }
         }
-        for panel in 0..place.panels {
-            let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
-            export(plan, &place.panel(plan, panel), acc, started || n > 0);
+        if plan.carry_out.is_some() {
+            for panel in 0..place.panels {
+                let acc = acc.add(panel * place.lines * plan.kernel.acc_size);
+                export(plan, &place.panel(plan, panel), acc, started || n > 0);
+            }
         }
     }
     Ok(())

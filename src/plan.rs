@@ -147,7 +147,7 @@ pub struct Plan<'d> {
     pub shift: usize,
     /// How many indices of the first of the outer dimensions one unit takes.
     pub panels: usize,
-    /// How many of these go through tiles at a time.
+    /// How many of these a block takes: those that go through tiles together, or all that are read and written as they lie.
     pub together: usize,
     /// Elements along the axis of a block.
     pub piece: usize,

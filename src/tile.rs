@@ -66,18 +66,22 @@ pub type Replace = unsafe fn(*const u8, *mut u8, usize, u128);
 pub type Fit = unsafe fn(*const u8, isize, *mut u8, isize, usize) -> usize;
 
 impl Block {
-    /// The same elements as one row, if on both sides each row goes on where the one before ends.
+    /// The same elements as one row, if on both sides each row, or column, goes on where the one before ends.
     pub fn joined(self) -> Block {
-        let [rows, n] = self.n;
-        let even = |[pitch, step]: [isize; 2]| pitch == step * n as isize;
-        if even(self.src_strides) && even(self.dst_strides) {
-            Block {
-                n: [1, rows * n],
-                ..self
+        let all = self.n[0] * self.n[1];
+        for fast in [1, 0] {
+            let n = self.n[fast] as isize;
+            let even = |strides: [isize; 2]| strides[1 - fast] == strides[fast] * n;
+            if even(self.src_strides) && even(self.dst_strides) {
+                return Block {
+                    n: [1, all],
+                    src_strides: [0, self.src_strides[fast]],
+                    dst_strides: [0, self.dst_strides[fast]],
+                    ..self
+                };
             }
-        } else {
-            self
         }
+        self
     }
 
     /// The directions of a block with elements of this size: across runs, along runs.

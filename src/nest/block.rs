@@ -175,8 +175,8 @@ impl Extent {
     }
 }
 
-/// Does one block: the elements of each of a group of lines that are in `range`, which are all of them where there are
-/// several panels.
+/// Does one block: the elements of each of a group of lines that are in `range`, which are all of them where the place
+/// has several panels.
 ///
 /// # Safety
 /// As [`run_unit`]; `range` ends at most at the axis' extent, and where there are tiles, the block fits
@@ -226,7 +226,8 @@ pub unsafe fn run_block(
         pitch: pitch_of(plan.line.out, plan.axis.out),
     };
     if let Some(spaced) = plan.spaced {
-        let block = Block {
+        let outer = plan.outer.first().copied().unwrap_or(Dim::ONE);
+        let mut block = Block {
             x: x.first,
             x_pitch: x.pitch,
             out: out.first,
@@ -241,8 +242,13 @@ pub unsafe fn run_block(
             stream: false,
             ahead: 0,
         };
-        // SAFETY: 1 and 2 of the plan.
-        unsafe { (spaced.along)(&block) };
+        for _ in 0..place.panels {
+            // SAFETY: 1 and 2 of the plan.
+            unsafe { (spaced.along)(&block) };
+            block.x = block.x.wrapping_offset(outer.x);
+            block.out = block.out.wrapping_offset(outer.out);
+            block.acc = block.acc.wrapping_add(lines * plan.kernel.acc_size);
+        }
         return;
     }
     let tile = |first: *mut u8, size: usize| Rows {

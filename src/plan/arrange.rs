@@ -219,6 +219,7 @@ impl Plan<'_> {
         };
         // Where each panel goes on where the one before ends, a tile takes as many as it has room for.
         self.together = match self.outer.first() {
+            _ if self.spaced.is_some() => self.panels,
             Some(outer)
                 if self.across
                     && !direct
