@@ -163,16 +163,19 @@ unsafe fn rows<X, A: Accumulate, const CARRIED: bool>(
 /// # Safety
 /// As [`line_of`].
 #[inline(never)]
-pub unsafe fn apart<A: Accumulate>(
-    x: *const A::T,
+pub unsafe fn apart<X: Elem, A: Accumulate>(
+    x: *const X,
     out: *mut A::T,
     n: usize,
     steps: [isize; 2],
     started: Option<A::Acc>,
     exclusive: bool,
-) -> A::Acc {
+) -> A::Acc
+where
+    A::T: CastFrom<X>,
+{
     // SAFETY: this function's.
-    unsafe { line_of::<A::T, A>(x, |x| x, out, n, steps, started, exclusive) }
+    unsafe { line_of::<X, A>(x, A::T::cast_from, out, n, steps, started, exclusive) }
 }
 
 /// Scans `n > 0` elements, each so many bytes from the one before in `x` and in `out`, and returns the

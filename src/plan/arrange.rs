@@ -26,10 +26,10 @@ const TURNED_BYTES: usize = 128;
 const TURNED_BYTES_ALIGNED: usize = cache::LINE;
 
 /// Elements of a row up to which it is better converted beforehand and taken together with others, by the bytes of one
-/// before: on a Zen 3, 1000 rows of 9 i32 to i64 in 0.70 ns an element and so in 0.50, of 17 in 0.39 and 0.42; of 17 u8
-/// in 1.01 and 0.41, of 33 in 0.59 and 0.40, of 48 in 0.21 and 0.38.
+/// before: on a Zen 3, 1000 rows of 9 i32 to i64 in 0.70 ns an element and so in 0.50, of 17 in 0.39 and 0.42; 2000 rows
+/// of 9 u8 in 1.03 and 0.75, of 15 in 0.33 and 0.44, of 33 in 0.26 and 0.45.
 const fn widened_from(size: usize) -> usize {
-    if size == 1 { 40 } else { 16 }
+    if size == 1 { 12 } else { 16 }
 }
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
@@ -141,8 +141,10 @@ impl Plan<'_> {
             .many
             .is_some_and(|many| many.along.is_some() && line.extent >= FEWEST);
         let turned = bytes > TURNED_FROM && (beside(line.x, axis.x) || beside(line.out, axis.out));
+        // Where operations wait for each other, memory is better asked for in between than before.
+        let waits = self.op == Op::Sum && self.dtypes[1] == DType::F64;
         let gaps = if contiguous {
-            false
+            waits && !self.direct_x && bytes > cache::fetching_threshold() as u64
         } else if turned || turned_around {
             short
         } else {
@@ -188,14 +190,28 @@ impl Plan<'_> {
             (false, false) if line.extent == 1 || !flat => (1, TILE),
             (false, false) => {
                 let turned = x_apart != out_apart || (x_apart && nearer(line.x, axis.x));
+                // Rows that the kernel takes together; few pieces of each are better than many.
+                let together = if sizes[1] > 2 { ROWS / 2 } else { ROWS };
                 let piece = if turned {
                     (TURNED_BYTES / sizes[1]).max(1)
+                } else if self
+                    .many
+                    .is_some_and(|many| many.along.is_some() && n <= many.longest)
+                {
+                    area / together
                 } else {
-                    area / ROWS
+                    // What is done row by row is best read so.
+                    area
                 };
                 // Pieces end on the kernel's grid, unless a line is one piece.
                 let piece = piece.max(grid).next_multiple_of(grid).min(n);
                 let group = (area / piece).min(line.extent).max(1);
+                // Rows that do not fill such a group are done one by one.
+                let group = if group > together {
+                    group - group % together
+                } else {
+                    group
+                };
                 let piece = area / group;
                 (group, if piece >= n { n } else { piece - piece % grid })
             }

@@ -191,20 +191,36 @@ impl<X: Byte> Sums<X> {
         }
     }
 
-    /// The next `n < 8` elements.
+    /// The next `n < 8` elements, at least one; by way of memory, loads would wait for stores of other sizes.
     ///
     /// # Safety
     /// As [`new`](Self::new), and `x` and `out` have as many.
     #[inline(always)]
-    unsafe fn some(&mut self, x: *const u8, out: *mut u64, n: usize) {
-        // SAFETY: this function's; the copies have as many.
+    unsafe fn some(&mut self, x: *const u8, mut out: *mut u64, n: usize) {
+        // SAFETY: this function's; what is read and written is within the elements.
         unsafe {
-            // What is missing is zero, and changes no sum.
-            let mut elements = [0_u8; STEP];
-            std::ptr::copy_nonoverlapping(x, elements.as_mut_ptr(), n);
-            let results = self.step(i64::from_ne_bytes(elements));
-            let results: [u64; STEP] = std::mem::transmute(results);
-            std::ptr::copy_nonoverlapping(results.as_ptr().cast::<u8>(), out.cast(), n * 8);
+            // What is missing is zero, and changes no sum. Where parts overlap, they have the same bytes.
+            let elements = if n >= 4 {
+                let last = x.add(n - 4).cast::<u32>().read_unaligned() as u64;
+                x.cast::<u32>().read_unaligned() as u64 | last << (8 * (n - 4))
+            } else {
+                let (middle, last) = (*x.add(n / 2) as u64, *x.add(n - 1) as u64);
+                *x as u64 | middle << (8 * (n / 2)) | last << (8 * (n - 1))
+            };
+            let [low, high] = self.step(elements as i64);
+            let mut results = low;
+            if n & 4 != 0 {
+                _mm256_storeu_si256(out.cast(), results);
+                (results, out) = (high, out.add(4));
+            }
+            let mut half = _mm256_castsi256_si128(results);
+            if n & 2 != 0 {
+                _mm_storeu_si128(out.cast(), half);
+                (half, out) = (_mm256_extracti128_si256::<1>(results), out.add(2));
+            }
+            if n & 1 != 0 {
+                _mm_storel_epi64(out.cast(), half);
+            }
         }
     }
 }

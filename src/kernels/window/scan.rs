@@ -15,7 +15,6 @@ use crate::kernels::{Block, along};
 use crate::op::Combine;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
 pub use grouped::Grouped;
-use std::any::TypeId;
 use std::marker::PhantomData;
 
 /// What one kernel is made of.
@@ -416,14 +415,13 @@ unsafe fn one_by_one<S: Spec, const B: bool>(
 ) -> S::M {
     // SAFETY: n elements; each is read before its place is written.
     unsafe {
-        if const { S::M::NAN.is_none() } && TypeId::of::<S::X>() == TypeId::of::<S::M>() {
-            let size = size_of::<S::M>() as isize;
-            let step = if B { -size } else { size };
-            return along::apart::<Plain<S::O, S::M>>(
-                x.cast(),
+        if const { S::M::NAN.is_none() } {
+            let sizes = [size_of::<S::X>() as isize, size_of::<S::M>() as isize];
+            return along::apart::<S::X, Plain<S::O, S::M>>(
+                x,
                 out,
                 n,
-                [step; 2],
+                if B { sizes.map(|size| -size) } else { sizes },
                 started,
                 way.exclusive,
             );
