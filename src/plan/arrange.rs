@@ -74,12 +74,16 @@ impl Plan<'_> {
             && flat
             && nearer(line.x, axis.x)
             && (!out_turned || line.extent >= TURNED);
-        // Rows with gaps go through tiles: columns that stay near are better read and written as they lie.
+        // Rows with gaps, or where elements are changed first, go through tiles: columns that stay near are better read and
+        // written as they lie, of the latter those of rows that are hardly any.
+        let one_type = self.dtypes[0] == self.dtypes[1];
+        let gaps = [line.x, line.out] != [x_size, out_size];
+        let changed = self.scrub.is_some() || !one_type;
         let columns = self.across
             && has_out
             && self.spaced.is_some()
             && self.dtypes[1] == self.dtypes[2]
-            && [line.x, line.out] != [x_size, out_size]
+            && (gaps || changed && line.extent <= 2)
             && [axis.x, axis.out]
                 .into_iter()
                 .all(|pitch| stays_near(axis.extent, pitch));
@@ -115,7 +119,6 @@ impl Plan<'_> {
         // What runs backward on both sides, or has gaps, can be read and written as it lies.
         let as_it_lies =
             !self.across && flat && has_out && steps > 1 && self.dtypes[1] == self.dtypes[2];
-        let one_type = self.dtypes[0] == self.dtypes[1];
         let turned_around = as_it_lies && one_type && (x_step, out_step) == (-x_size, -out_size);
         let contiguous = self.even_x && self.even_out;
         let short = self.spaced.is_some_and(|spaced| steps <= spaced.longest);
