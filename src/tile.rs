@@ -67,6 +67,7 @@ pub type Fit = unsafe fn(*const u8, isize, *mut u8, isize, usize) -> usize;
 
 impl Block {
     /// The same elements as one row, if on both sides each row, or column, goes on where the one before ends.
+    #[inline(never)]
     pub fn joined(self) -> Block {
         let all = self.n[0] * self.n[1];
         for fast in [1, 0] {
@@ -84,8 +85,8 @@ impl Block {
         self
     }
 
-    /// The directions of a block with elements of this size: across runs, along runs.
-    #[inline(always)]
+    /// The directions of a block with elements of this size: across runs, along runs. There once for all moves.
+    #[inline(never)]
     fn directions(&self, size: usize) -> (usize, usize) {
         let even = |dim: usize| {
             self.src_strides[dim].unsigned_abs() == size

@@ -12,7 +12,7 @@
 //! next carry             carry + (a + ... + h)
 //! ```
 
-use crate::elem::{Bool, Elem};
+use crate::elem::{Bool, CastFrom, Elem};
 use crate::kernels::Block;
 use crate::simd::registers::Task;
 use std::arch::x86_64::*;
@@ -30,6 +30,8 @@ pub trait Byte: Elem {
     /// # Safety
     /// The processor has AVX2.
     unsafe fn unsigned(bytes: __m256i) -> __m256i;
+    /// What an element counts.
+    fn value(self) -> u64;
 }
 
 impl Byte for u8 {
@@ -37,6 +39,10 @@ impl Byte for u8 {
     #[inline(always)]
     unsafe fn unsigned(bytes: __m256i) -> __m256i {
         bytes
+    }
+    #[inline(always)]
+    fn value(self) -> u64 {
+        u64::cast_from(self)
     }
 }
 
@@ -47,6 +53,10 @@ impl Byte for i8 {
         // SAFETY: this function's.
         unsafe { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) }
     }
+    #[inline(always)]
+    fn value(self) -> u64 {
+        u64::cast_from(self)
+    }
 }
 
 /// Whatever is not zero is true, and counts once.
@@ -56,6 +66,10 @@ impl Byte for Bool {
     unsafe fn unsigned(bytes: __m256i) -> __m256i {
         // SAFETY: this function's.
         unsafe { _mm256_min_epu8(bytes, _mm256_set1_epi8(1)) }
+    }
+    #[inline(always)]
+    fn value(self) -> u64 {
+        u64::cast_from(self)
     }
 }
 
@@ -87,18 +101,18 @@ impl<X: Byte> Task<Block> for ByteSums<X> {
 /// # Safety
 /// As [`crate::kernels::Run`], for `x` and `out` of one row; the processor has AVX2.
 #[inline(always)]
-unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, acc: u64) -> u64 {
+unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, mut acc: u64) -> u64 {
     let mut left = block.len;
     // SAFETY: this function's: every step is within the row.
     unsafe {
-        let mut sums = Sums::<X>::new(acc, block.exclusive);
         let streaming = block.stream && out.addr().is_multiple_of(size_of::<u64>());
-        let head = out.addr().wrapping_neg() / size_of::<u64>() % 4;
-        if streaming && head > 0 {
-            let head = head.min(left);
-            sums.some(x, out, head);
-            (x, out, left) = (x.add(head), out.add(head), left - head);
+        while streaming && left > 0 && !out.addr().is_multiple_of(size_of::<__m256i>()) {
+            let before = acc;
+            acc = acc.wrapping_add(x.cast::<X>().read().value());
+            out.write(if block.exclusive { before } else { acc });
+            (x, out, left) = (x.add(1), out.add(1), left - 1);
         }
+        let mut sums = Sums::<X>::new(acc, block.exclusive);
         while left >= STEP {
             let [low, high] = sums.step(x.cast::<i64>().read_unaligned());
             let out_low = out.cast::<__m256i>();
