@@ -9,7 +9,7 @@ mod support;
 use oracle::combine::Op;
 use oracle::dtype::Dtype;
 use oracle::model::{Mode, Overflow};
-use support::generate::{Choices, STYLES, Style, call};
+use support::generate::{Choices, STYLES, Style, call, panels, shape};
 use support::{Random, number_from_environment};
 
 const MODES: [Mode; 3] = [Mode::Sequential, Mode::Reassociate, Mode::Compensated];
@@ -74,12 +74,23 @@ const EVERYTHING: Choices = Choices {
     modes: &MODES,
     overflows: &[Overflow::Wrap, Overflow::Check, Overflow::Saturate],
     styles: &STYLES,
+    shape,
     elements: 300,
 };
 
 #[test]
 fn every_triple_of_types_with_every_option_agrees_with_the_oracle() {
     run("every_triple", 60_000, &EVERYTHING);
+}
+
+#[test]
+fn many_narrow_panels_agree_with_the_oracle() {
+    let choices = Choices {
+        shape: panels,
+        elements: 4_000,
+        ..EVERYTHING
+    };
+    run("panels", 1_500, &choices);
 }
 
 #[test]
@@ -110,6 +121,7 @@ fn long_lines_of_floats_agree_bit_for_bit() {
             Style::Place,
             Style::Special,
         ],
+        shape,
         elements: 5_000,
     };
     run("long_lines", 4_000, &choices);
@@ -136,6 +148,7 @@ fn integer_overflow_wraps_saturates_or_is_reported_where_it_happens() {
             Style::Extreme,
             Style::Place,
         ],
+        shape,
         elements: 150,
         ..EVERYTHING
     };
@@ -156,6 +169,7 @@ fn compensated_and_reassociated_floats_keep_their_bounds() {
         ],
         modes: &[Mode::Reassociate, Mode::Compensated, Mode::Compensated],
         overflows: &[Overflow::Wrap],
+        shape,
         elements: 1_000,
         ..EVERYTHING
     };
@@ -170,6 +184,7 @@ fn every_step_of_logsumexp_is_within_four_ulp() {
         computing: &FLOATS,
         out: &Dtype::ALL,
         overflows: &[Overflow::Wrap],
+        shape,
         elements: 500,
         ..EVERYTHING
     };

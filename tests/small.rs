@@ -180,6 +180,7 @@ fn small_arrays_of_any_layout_give_what_a_plan_gives() {
         overflows: &[Overflow::Wrap, Overflow::Saturate, Overflow::Check],
         // Whose results are not NaN, which has many forms.
         styles: &[Style::Place, Style::Unit, Style::NearOne],
+        shape: generate::shape,
         elements: 1500,
     };
     let mut random = Random::new(10);

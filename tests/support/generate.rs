@@ -156,6 +156,13 @@ pub fn shape(random: &mut Random, limit: usize) -> Vec<usize> {
     shape
 }
 
+/// Many panels of short axes and narrow rows, with at most about `limit` elements.
+pub fn panels(random: &mut Random, limit: usize) -> Vec<usize> {
+    let (n, inner) = (1 + random.below(12), 1 + random.below(70));
+    let outer = 1 + random.below(limit / (n * inner) + 1);
+    vec![outer, n, inner]
+}
+
 /// Random bytes with x and out in them: apart, one on the other, or meeting by accident.
 fn place_arrays(random: &mut Random, call: &mut Call) {
     let x_size = call.x_dtype.size();
@@ -249,6 +256,9 @@ pub struct Choices<'a> {
     pub modes: &'a [Mode],
     pub overflows: &'a [Overflow],
     pub styles: &'a [Style],
+    /// What draws a shape,
+    pub shape: fn(&mut Random, usize) -> Vec<usize>,
+    /// of about so many elements.
     pub elements: usize,
 }
 
@@ -267,7 +277,7 @@ pub fn call(random: &mut Random, choices: &Choices) -> Call {
     } else {
         computing
     };
-    let shape = shape(random, choices.elements);
+    let shape = (choices.shape)(random, choices.elements);
     let rank = shape.len() as i64;
     let axis = match rank {
         _ if random.one_in(8) => i32::MIN,
