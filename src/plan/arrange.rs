@@ -106,7 +106,7 @@ impl Plan<'_> {
             many.along.is_some() && together(many.longest) && steps <= widened_from(sizes[0])
         });
         let widening = self.widening.filter(|_| !self.across && rows.is_none());
-        let readable = self.dtypes[0] == self.dtypes[1] || widening.is_some();
+        let readable = one_type || widening.is_some();
         self.even_x = flat && contiguous(x_step, x_size);
         self.even_out = has_out && contiguous(out_step, out_size);
         self.direct_x = self.even_x && readable && self.scrub.is_none();
@@ -138,7 +138,8 @@ impl Plan<'_> {
         // Of many results that lie far apart along the axis, tiles make whole cache lines.
         let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
         let beside = |line_step: isize, step: isize| line.extent > 1 && nearer(line_step, step);
-        let far = bytes > cache::fetching_threshold() as u64 && beside(line.out, axis.out);
+        self.fetch = bytes > cache::fetching_threshold() as u64;
+        let far = self.fetch && beside(line.out, axis.out);
         // Nor is there anything for a kernel to gain from a few short rows.
         let alone = !self
             .many
@@ -147,7 +148,7 @@ impl Plan<'_> {
         // Where operations wait for each other, memory is better asked for in between than before.
         let waits = self.op == Op::Sum && self.dtypes[1] == DType::F64;
         let gaps = if contiguous {
-            waits && !self.direct_x && bytes > cache::fetching_threshold() as u64
+            waits && !self.direct_x && self.fetch
         } else if turned || turned_around {
             short
         } else {
@@ -158,7 +159,6 @@ impl Plan<'_> {
             .filter(|_| as_it_lies && !self.backward)
             .filter(|_| columns || !far && (gaps || short && alone));
         self.stream = bytes > cache::streaming_threshold() as u64;
-        self.fetch = bytes > cache::fetching_threshold() as u64;
 
         let grid = self.kernel.grid;
         debug_assert!(TILE.is_multiple_of(grid));
@@ -194,14 +194,14 @@ impl Plan<'_> {
             (false, false) => {
                 let turned = x_apart != out_apart || (x_apart && nearer(line.x, axis.x));
                 // Rows that the kernel takes together; few pieces of each are better than many.
-                let together = if sizes[1] > 2 { ROWS / 2 } else { ROWS };
+                let at_once = if sizes[1] > 2 { ROWS / 2 } else { ROWS };
                 let piece = if turned {
                     (TURNED_BYTES / sizes[1]).max(1)
                 } else if self
                     .many
                     .is_some_and(|many| many.along.is_some() && n <= many.longest)
                 {
-                    area / together
+                    area / at_once
                 } else {
                     // What is done row by row is best read so.
                     area
@@ -210,8 +210,8 @@ impl Plan<'_> {
                 let piece = piece.max(grid).next_multiple_of(grid).min(n);
                 let group = (area / piece).min(line.extent).max(1);
                 // Rows that do not fill such a group are done one by one.
-                let group = if group > together {
-                    group - group % together
+                let group = if group > at_once {
+                    group - group % at_once
                 } else {
                     group
                 };

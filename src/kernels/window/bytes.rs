@@ -30,8 +30,6 @@ pub trait Byte: Elem {
     /// # Safety
     /// The processor has AVX2.
     unsafe fn unsigned(bytes: __m256i) -> __m256i;
-    /// What an element counts.
-    fn value(self) -> u64;
 }
 
 impl Byte for u8 {
@@ -39,10 +37,6 @@ impl Byte for u8 {
     #[inline(always)]
     unsafe fn unsigned(bytes: __m256i) -> __m256i {
         bytes
-    }
-    #[inline(always)]
-    fn value(self) -> u64 {
-        u64::cast_from(self)
     }
 }
 
@@ -52,10 +46,6 @@ impl Byte for i8 {
     unsafe fn unsigned(bytes: __m256i) -> __m256i {
         // SAFETY: this function's.
         unsafe { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) }
-    }
-    #[inline(always)]
-    fn value(self) -> u64 {
-        u64::cast_from(self)
     }
 }
 
@@ -67,16 +57,15 @@ impl Byte for Bool {
         // SAFETY: this function's.
         unsafe { _mm256_min_epu8(bytes, _mm256_set1_epi8(1)) }
     }
-    #[inline(always)]
-    fn value(self) -> u64 {
-        u64::cast_from(self)
-    }
 }
 
 /// Scans the rows of a block whose `x` are of type `X` and whose results are of 64 bits, for AVX2.
 pub struct ByteSums<X>(PhantomData<X>);
 
-impl<X: Byte> Task<Block> for ByteSums<X> {
+impl<X: Byte> Task<Block> for ByteSums<X>
+where
+    u64: CastFrom<X>,
+{
     #[inline(always)]
     unsafe fn run(block: &Block) {
         for row in 0..block.rows {
@@ -101,14 +90,17 @@ impl<X: Byte> Task<Block> for ByteSums<X> {
 /// # Safety
 /// As [`crate::kernels::Run`], for `x` and `out` of one row; the processor has AVX2.
 #[inline(always)]
-unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, mut acc: u64) -> u64 {
+unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, mut acc: u64) -> u64
+where
+    u64: CastFrom<X>,
+{
     let mut left = block.len;
     // SAFETY: this function's: every step is within the row.
     unsafe {
         let streaming = block.stream && out.addr().is_multiple_of(size_of::<u64>());
         while streaming && left > 0 && !out.addr().is_multiple_of(size_of::<__m256i>()) {
             let before = acc;
-            acc = acc.wrapping_add(x.cast::<X>().read().value());
+            acc = acc.wrapping_add(u64::cast_from(x.cast::<X>().read()));
             out.write(if block.exclusive { before } else { acc });
             (x, out, left) = (x.add(1), out.add(1), left - 1);
         }
