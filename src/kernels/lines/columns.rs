@@ -91,7 +91,8 @@ struct Kind {
 
 /// A piece of work, with the loops over rows and registers in it.
 enum Step {
-    /// So many panels of rows, lines that have started or not, which are part of a register,
+    /// So many panels of rows, of lines that have started or not, which are part of a register, and no accumulators
+    /// afterwards,
     Part(Panels),
     /// or these registers, of which some may overlap.
     Two(Panels, [usize; 2]),
@@ -115,13 +116,7 @@ unsafe fn step<A: Lanewise>(panel: &Panel, step: Step) {
     // SAFETY: this function's.
     unsafe {
         match step {
-            Step::Part(panels) => {
-                let mut panel = *panel;
-                for _ in 0..panels.count {
-                    panel.part::<A>();
-                    panel = panel.beside(panels);
-                }
-            }
+            Step::Part(panels) => panel.part::<A>(panels),
             Step::Two(panels, places) => panel.down::<A, 2>(panels, places),
             Step::Four(panels, places) => panel.down::<A, 4>(panels, places),
             Step::Plain {
@@ -193,6 +188,9 @@ unsafe fn inclusive(mut panel: Panel, panels: Panels, stream: bool, kind: Kind) 
             panel.one_by_one(few, kind, panels);
         } else if bytes <= if kind.converts { 2 * WIDTH } else { NARROW } {
             (kind.step)(&panel, narrow(0..bytes, panels));
+            if bytes < WIDTH && panel.keep {
+                panel.keep_last(panels);
+            }
         } else if !stream && panel.soon(kind) {
             panel.parts(kind, panels);
         } else if !stream && !panel.started && !panel.keep {

@@ -3,7 +3,7 @@
 use super::{Kind, NARROW, ONE, Step, head, inclusive, narrow, places};
 use crate::kernels::lines::Panels;
 use crate::kernels::{ACCUMULATORS, Few, Short};
-use crate::simd::avx2::{self, Lanewise, WIDTH, opaque};
+use crate::simd::avx2::{self, Lanewise, WIDTH};
 use crate::simd::cache::LINE;
 use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_min_epu8};
 use std::mem::MaybeUninit;
@@ -127,9 +127,22 @@ impl Panel {
             }
             (kind.step)(&rest, step(before));
             if self.keep {
-                let last = self.below(self.rows - 1).out;
-                self.acc.copy_from_nonoverlapping(last, bytes);
+                self.keep_last(panels);
             }
+        }
+    }
+
+    /// Makes the last row of each panel its accumulators.
+    ///
+    /// # Safety
+    /// As [`run`], for panels whose rows are done.
+    #[inline(never)]
+    pub unsafe fn keep_last(self, panels: Panels) {
+        let mut last = self.below(self.rows - 1);
+        for _ in 0..panels.count {
+            // SAFETY: this function's.
+            unsafe { last.acc.copy_from_nonoverlapping(last.out, last.bytes) }
+            last = last.beside(panels);
         }
     }
 
@@ -328,27 +341,28 @@ impl Panel {
         }
     }
 
-    /// Rows that are part of a register.
+    /// Rows that are part of a register; accumulators are left as they are.
     #[inline(always)]
-    pub unsafe fn part<A: Lanewise>(self) {
+    pub unsafe fn part<A: Lanewise>(self, panels: Panels) {
         let (mut panel, n) = (self, self.bytes);
-        // SAFETY: the caller's: every row is one of the panel's.
-        unsafe {
-            let mut acc = avx2::load_ends(if self.started { self.acc } else { self.x }, opaque(n));
-            if !self.started {
-                // The first row becomes the accumulators.
-                acc = _mm256_min_epu8(acc, avx2::splat(A::LARGEST_BYTE));
-                avx2::store_ends(self.out, acc, opaque(n));
-                panel = self.below(1);
+        for _ in 0..panels.count {
+            let mut row = panel;
+            // SAFETY: the caller's: every row is one of the panel's.
+            unsafe {
+                let mut acc = avx2::load_ends(if self.started { panel.acc } else { panel.x }, n);
+                if !self.started {
+                    // The first row becomes the accumulators.
+                    acc = _mm256_min_epu8(acc, avx2::splat(A::LARGEST_BYTE));
+                    avx2::store_ends(row.out, acc, n);
+                    row = row.below(1);
+                }
+                while row.rows > 0 {
+                    acc = A::step_lanes(acc, avx2::load_ends(row.x, n));
+                    avx2::store_ends(row.out, acc, n);
+                    row = row.below(1);
+                }
             }
-            while panel.rows > 0 {
-                acc = A::step_lanes(acc, avx2::load_ends(panel.x, opaque(n)));
-                avx2::store_ends(panel.out, acc, opaque(n));
-                panel = panel.below(1);
-            }
-            if self.keep {
-                avx2::store_ends(self.acc, acc, opaque(n));
-            }
+            panel = panel.beside(panels);
         }
     }
 
