@@ -307,14 +307,18 @@ mod avx2 {
 
     /// The type by way of which elements of one type become those of another, where that gives the same
     /// bits: that saves more than half of the code for conversions. From a 16-bit float, the way is the one
-    /// that its conversions go anyway.
+    /// that its conversions go anyway. The first step rounds nothing, but for integers of 64 bits that are beyond
+    /// a 16-bit float anyway.
     const fn way(from: DType, to: DType) -> Option<DType> {
-        use DType::{Bf16, Bool, C64, C128, F16, F32, F64, I8, U8};
+        use DType::{Bf16, Bool, C64, C128, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
         match (from, to) {
             (Bool, Bool | U8 | I8) | (_, F32) | (F32, C64) | (F64, C128) => None,
             (Bool, _) => Some(U8),
             (F16 | Bf16, _) | (_, C64) => Some(F32),
             (_, C128) => Some(F64),
+            (I8 | U8 | I16 | U16, F16 | Bf16) => Some(F32),
+            (I32 | U32, F16 | Bf16) | (I64 | U64, F16) => Some(F64),
+            (F32, I8 | U8 | I16 | U16 | I32 | U32) => Some(F64),
             _ => None,
         }
     }
