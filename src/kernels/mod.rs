@@ -471,17 +471,24 @@ pub fn spaced(
     if matches!(dtype, DType::F16 | DType::Bf16) || rounds && mode != Mode::Sequential {
         return None;
     }
+    let one_by_one = portable(op, dtype, mode, overflow)?.along;
+    let longest = |otherwise| match std::ptr::fn_addr_eq(one_by_one, kernel.along) {
+        true => usize::MAX,
+        false => otherwise,
+    };
     if from != dtype {
         let along = widened(op, [from, dtype]).filter(|_| overflow != Overflow::Saturate)?;
-        // Contiguous elements have faster ways.
-        return Some(Spaced { along, longest: 0 });
+        // Contiguous elements have faster ways, where there are any.
+        let longest = match op {
+            Op::Prod if dtype.kind() == Kind::Integer => longest(0),
+            _ => 0,
+        };
+        return Some(Spaced { along, longest });
     }
-    let along = portable(op, dtype, mode, overflow)?.along;
-    let longest = match std::ptr::fn_addr_eq(along, kernel.along) {
-        true => usize::MAX,
-        false => moved_from(dtype.size()),
-    };
-    Some(Spaced { along, longest })
+    Some(Spaced {
+        along: one_by_one,
+        longest: longest(moved_from(dtype.size())),
+    })
 }
 
 /// The scan of rows of elements so many [bytes](Spacing::Bytes) apart in which a NaN counts as the identity, its place showing
@@ -521,24 +528,27 @@ pub fn without_nan(
     Some(Spaced { along, longest: 0 })
 }
 
-/// Sums of elements so many [bytes](Spacing::Bytes) apart, in the types that NumPy takes for them; accumulators as in
-/// [`Spaced`].
+/// Sums and products of elements so many [bytes](Spacing::Bytes) apart, in the types that NumPy takes for them;
+/// accumulators as in [`Spaced`].
 pub fn widened(op: Op, dtypes: [DType; 2]) -> Option<Run> {
-    macro_rules! sum {
+    macro_rules! scan {
         ($x:ty, $t:ty) => {
-            Some(along::widened::<$x, Plain<Sum, $t>>)
+            match op {
+                Op::Sum => Some(along::widened::<$x, Plain<Sum, $t>>),
+                Op::Prod => Some(along::widened::<$x, Plain<Prod, $t>>),
+                _ => None,
+            }
         };
     }
     match dtypes {
-        _ if op != Op::Sum => None,
-        [DType::Bool, DType::I64 | DType::U64] => sum!(Bool, i64),
-        [DType::U8, DType::I64 | DType::U64] => sum!(u8, i64),
-        [DType::U16, DType::I64 | DType::U64] => sum!(u16, i64),
-        [DType::U32, DType::I64 | DType::U64] => sum!(u32, i64),
-        [DType::I8, DType::I64 | DType::U64] => sum!(i8, i64),
-        [DType::I16, DType::I64 | DType::U64] => sum!(i16, i64),
-        [DType::I32, DType::I64 | DType::U64] => sum!(i32, i64),
-        [DType::F32, DType::F64] => sum!(f32, f64),
+        [DType::Bool, DType::I64 | DType::U64] => scan!(Bool, i64),
+        [DType::U8, DType::I64 | DType::U64] => scan!(u8, i64),
+        [DType::U16, DType::I64 | DType::U64] => scan!(u16, i64),
+        [DType::U32, DType::I64 | DType::U64] => scan!(u32, i64),
+        [DType::I8, DType::I64 | DType::U64] => scan!(i8, i64),
+        [DType::I16, DType::I64 | DType::U64] => scan!(i16, i64),
+        [DType::I32, DType::I64 | DType::U64] => scan!(i32, i64),
+        [DType::F32, DType::F64] => scan!(f32, f64),
         _ => None,
     }
 }

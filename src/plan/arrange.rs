@@ -32,6 +32,11 @@ const fn widened_from(size: usize) -> usize {
     if size == 1 { 12 } else { 16 }
 }
 
+/// Elements of rows of products that are better converted on their way than one by one as they lie, where there are
+/// kernels for several rows: on a Zen 3, u8 to u64, so and one by one, 1000 rows of 9 in 1.04 and 0.82 ns an element, of 17
+/// in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84.
+const CONVERTED_FROM: usize = 32;
+
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
 const UNIT: usize = 1 << 16;
@@ -140,10 +145,11 @@ impl Plan<'_> {
         let beside = |line_step: isize, step: isize| line.extent > 1 && nearer(line_step, step);
         self.fetch = bytes > cache::fetching_threshold() as u64;
         let far = self.fetch && beside(line.out, axis.out);
-        // Nor is there anything for a kernel to gain from a few short rows.
-        let alone = !self
-            .many
-            .is_some_and(|many| many.along.is_some() && line.extent >= FEWEST);
+        // Nor is there anything for a kernel to gain from a few short rows, or from shorter ones that it cannot read.
+        let alone = !one_type && steps <= CONVERTED_FROM
+            || !self
+                .many
+                .is_some_and(|many| many.along.is_some() && line.extent >= FEWEST);
         let turned = bytes > TURNED_FROM && (beside(line.x, axis.x) || beside(line.out, axis.out));
         // Where operations wait for each other, memory is better asked for in between than before.
         let waits = self.op == Op::Sum && self.dtypes[1] == DType::F64;
