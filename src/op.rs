@@ -100,6 +100,10 @@ pub struct Min;
 /// The logarithm of the sum of exponentials.
 pub struct LogSumExp;
 
+/// Addition of unsigned integers that stops at the largest there is: of all that stops at an end of its range, this
+/// alone is the same in every grouping.
+pub struct CappedSum;
+
 macro_rules! combine {
     ($op:ident, $t:ty, $identity:expr, |$a:ident, $x:ident| $result:expr $(, in line $chain:expr)?) => {
         impl Combine<$t> for $op {
@@ -117,6 +121,11 @@ macro_rules! combine {
         }
     };
 }
+
+macro_rules! capped_sums {
+    ($($t:ty),*) => { $( combine!(CappedSum, $t, 0, |a, x| a.saturating_add(x)); )* };
+}
+capped_sums!(u8, u16, u32);
 
 macro_rules! integers {
     ($($t:ty, $alike:ty);*) => { $(

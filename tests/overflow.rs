@@ -197,6 +197,31 @@ fn saturation_clamps_every_step() {
 }
 
 #[test]
+fn long_sums_stop_at_the_same_place_on_any_number_of_threads() {
+    const COUNT: usize = 3_000_017;
+    let element: u32 = 3001;
+    for exclusive in [false, true] {
+        let mut call = checked(Op::Sum, Dtype::U32, &[1], 0, &[0]);
+        call.overflow = Overflow::Saturate;
+        call.shape = vec![COUNT];
+        call.exclusive = exclusive;
+        call.memory = element.to_ne_bytes().repeat(2 * COUNT);
+        (call.x_at, call.out_at) = (0, 4 * COUNT);
+        for threads in [1, 2, 3] {
+            call.threads = threads;
+            let outcome = call.run();
+            assert_eq!(status_name(outcome.status), "CUM_OK", "{}", last_error());
+            let results = outcome.memory[call.out_at..].chunks_exact(4);
+            for (i, result) in results.enumerate() {
+                let sum = (i as u64 + !exclusive as u64) * u64::from(element);
+                let due = u32::try_from(sum).unwrap_or(u32::MAX);
+                assert_eq!(result, due.to_ne_bytes(), "{i} on {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
 fn bool_and_floats_do_not_overflow() {
     let mut call = checked(Op::Sum, Dtype::I32, &[3], 0, &[2, 300, 70_000]);
     (call.computing, call.out_dtype) = (Some(Dtype::Bool), Dtype::I8);

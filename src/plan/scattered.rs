@@ -54,6 +54,13 @@ impl Scattered {
         let most = match request.op {
             // Without NaN, other kernels are faster.
             Op::Max | Op::Min if options.nan != Nan::Propagate && dtype.has_nan() => FEW / 4,
+            // And there are some for these that stop at the end of their range.
+            Op::Sum
+                if options.overflow == Overflow::Saturate
+                    && matches!(dtype, DType::U8 | DType::U16 | DType::U32) =>
+            {
+                FEW / 4
+            }
             _ => FEW,
         };
         if lines * n > most {

@@ -21,7 +21,7 @@
 //! long in a trial with f64 and one chain, and 1.5 times as long as two chains.
 //!
 //! Integers wrap, and the larger of two is one of the two, so for these every grouping gives the same
-//! bits ([`scan::Exact`]). Of equal values the later must be kept, which the operations do as long as
+//! bits ([`scan::Exact`]), as for sums of unsigned integers that stop at the largest. Of equal values the later must be kept, which the operations do as long as
 //! what comes first stays on the left. A NaN would not propagate; each group of registers is looked
 //! through first, the group with the first NaN is done one by one, and what follows is that NaN.
 //!
@@ -111,6 +111,9 @@ pub fn kernel(
     overflow: Overflow,
 ) -> Option<&'static Kernel> {
     if overflow == Overflow::Saturate && dtype.kind() == Kind::Integer {
+        #[cfg(target_arch = "x86_64")]
+        return x86::saturating(isa, op, dtype);
+        #[cfg(not(target_arch = "x86_64"))]
         return None;
     }
     #[cfg(target_arch = "x86_64")]

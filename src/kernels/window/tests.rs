@@ -7,7 +7,7 @@ use super::{CHUNK, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, CastFrom, Complex, Elem, F16};
 use crate::kernels::{self, Block, Kernel, Mode, Overflow, Run, Spacing};
-use crate::op::{Combine, Max, Min, Op, Prod, Sum};
+use crate::op::{CappedSum, Combine, Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 
 /// Bytes by which elements may be off their alignment.
@@ -372,6 +372,20 @@ fn compare<O: Combine<T>, T: Sample>(
     }
 }
 
+/// The kernels of every instruction set for a request that there are some for.
+fn kernels_of(op: Op, dtype: DType, mode: Mode, overflow: Overflow) -> Vec<(Isa, &'static Kernel)> {
+    let kernel = |isa| kernels::kernel(isa, op, dtype, mode, overflow);
+    instruction_sets()
+        .into_iter()
+        .map(|isa| {
+            (
+                isa,
+                kernel(isa).expect("the operation computes in the type"),
+            )
+        })
+        .collect()
+}
+
 /// Compares every instruction set with `model` for one operation, type and mode.
 fn check<O: Combine<T>, T: Sample>(
     op: Op,
@@ -380,13 +394,7 @@ fn check<O: Combine<T>, T: Sample>(
     lengths: &[usize],
     rounds: usize,
 ) {
-    let kernels: Vec<(Isa, &Kernel)> = instruction_sets()
-        .into_iter()
-        .map(|isa| {
-            let kernel = kernels::kernel(isa, op, T::DTYPE, mode, Overflow::Wrap);
-            (isa, kernel.expect("the operation computes in the type"))
-        })
-        .collect();
+    let kernels = kernels_of(op, T::DTYPE, mode, Overflow::Wrap);
     let what = format!("{op:?} {:?} {mode:?}", T::DTYPE);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for round in 0..rounds {
@@ -440,6 +448,37 @@ fn grouped_scans(lengths: &[usize], rounds: usize) {
 #[test]
 fn integers_maxima_and_minima_are_those_of_successive_operations() {
     exact_scans(&lengths(), 1);
+}
+
+#[test]
+fn sums_of_unsigned_integers_stop_where_successive_ones_do() {
+    macro_rules! check {
+        ($($t:ident)*) => { $( {
+            let kernels = kernels_of(Op::Sum, $t::DTYPE, Mode::Sequential, Overflow::Saturate);
+            let mut random = Random(0x9e37_79b9_7f4a_7c15);
+            let mut stopped = [0; 3];
+            for &n in &lengths() {
+                // Sums that stop early, late and not at all, from numbers that are mostly 0 or not.
+                let most = [1, 2, 9, 255][random.below(4)];
+                let often = 1 + random.below(12);
+                let x: Vec<$t> = (0..n)
+                    .map(|_| if random.below(often) == 0 { random.below(most + 1) as $t } else { 0 })
+                    .collect();
+                let room = random.below(2 * most * n.div_ceil(often) + 2);
+                let start = (random.below(4) > 0).then(|| $t::MAX.saturating_sub(room as $t));
+                let end = *successive::<CappedSum, $t>(&x, start).last().expect("an element");
+                stopped[match (start, end) {
+                    (Some($t::MAX), _) => 0,
+                    (_, $t::MAX) => 1,
+                    _ => 2,
+                }] += 1;
+                let what = concat!("capped ", stringify!($t));
+                compare::<CappedSum, $t>(&kernels, &x, start, successive::<CappedSum, $t>, &mut random, what);
+            }
+            assert!(stopped[1] > 50 && stopped[2] > 50, "{stopped:?}");
+        } )* };
+    }
+    check! { u8 u16 u32 }
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use super::bytes::ByteSums;
 use super::scan::{Exact, Grouped, Scan, Spec};
 use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
+use crate::accumulate::Saturating;
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, Elem, F16};
 use crate::kernels::{Block, Mode, family};
-use crate::op::{Max, Min, Op, Prod, Sum};
+use crate::op::{CappedSum, Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::registers::{Registers, Task};
 use crate::simd::x86::{Avx2, Avx512, Sse2};
@@ -69,6 +70,11 @@ where
     } else {
         None
     }
+}
+
+impl Worth for CappedSum {
+    const BACKWARD: bool = false;
+    const TWO_CHAINS: [usize; 2] = [usize::MAX; 2];
 }
 
 /// The exact scan.
@@ -265,6 +271,30 @@ pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Ker
         // The rest would gain little from two lanes of 64 bits, or four of 32.
         Isa::Sse2 => sums!(Sse2, request, else None),
         Isa::Neon | Isa::Scalar => None,
+    }
+}
+
+/// The kernels of integers that stop at an end of their range, where there are some: sums of unsigned ones of up to 32
+/// bits.
+pub fn saturating(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
+    macro_rules! capped {
+        ($t:ty) => {
+            family!(
+                ExactOf<
+                    Scan<Avx2, CappedSum, $t, $t, $t>,
+                    Saturating<Sum, $t>,
+                    { chains::<CappedSum, $t>() },
+                    { group::<Avx2>() },
+                >
+            )
+        };
+    }
+    match (op, dtype) {
+        _ if !matches!(isa, Isa::Avx512 | Isa::Avx2) => None,
+        (Op::Sum, DType::U8) => capped!(u8),
+        (Op::Sum, DType::U16) => capped!(u16),
+        (Op::Sum, DType::U32) => capped!(u32),
+        _ => None,
     }
 }
 

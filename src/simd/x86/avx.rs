@@ -355,6 +355,13 @@ operations!(Avx2);
 operations!(Avx512);
 
 apply! { Avx2:
+    CappedSum u8 => |a, b| _mm256_adds_epu8(a, b);
+    CappedSum u16 => |a, b| _mm256_adds_epu16(a, b);
+    // As much as there is room for above a, which is its complement.
+    CappedSum u32 => |a, b| {
+        let room = _mm256_xor_si256(a, _mm256_set1_epi32(-1));
+        _mm256_add_epi32(a, _mm256_min_epu32(b, room))
+    };
     Prod u64 => |a, b| {
         let cross = _mm256_mullo_epi32(a, _mm256_shuffle_epi32::<0b10_11_00_01>(b));
         let cross = _mm256_add_epi32(cross, _mm256_slli_epi64::<32>(cross));
