@@ -77,7 +77,7 @@ unsafe fn rows_of<X: Copy, A: Accumulate>(
                 line_of::<X, A>(x, &load, out, len, steps, started, exclusive)
             })
         } else {
-            let show = |_, value| value;
+            let show = |_, _, value| value;
             rows::<X, A, false>(block, |x, out, started| {
                 shown_at_once::<X, A>(x, &load, show, out, len, steps, started)
             })
@@ -109,15 +109,20 @@ pub unsafe fn scrubbed<A: Accumulate>(block: &Block) {
     }
 }
 
-/// The same, but the place of a NaN shows one; not exclusive.
+/// The same, but the place of a NaN shows one; not exclusive. `OF_STEP` if a step that meets a NaN becomes one: to do
+/// it again is less than to choose what is shown, where it is one instruction.
 ///
 /// # Safety
 /// As [`scrubbed`].
-pub unsafe fn skipping<A: Accumulate>(block: &Block) {
+pub unsafe fn skipping<A: Accumulate, const OF_STEP: bool>(block: &Block) {
     let (Spacing::Bytes(steps), Some(nan)) = (block.spacing, A::T::NAN) else {
         unreachable!("neighbours are scrubbed beforehand");
     };
-    let show = |x: A::T, value| if x.is_nan() { nan } else { value };
+    let show = |before, x: A::T, value| match before {
+        Some(before) if OF_STEP => A::value(A::step(before, x)),
+        _ if x.is_nan() => nan,
+        _ => value,
+    };
     // SAFETY: this function's.
     unsafe {
         rows::<A::T, A, true>(block, |x, out, started| {
@@ -198,7 +203,7 @@ pub unsafe fn line<A: Accumulate>(
         if exclusive {
             line_of::<A::T, A>(x, |x| x, out, n, steps, started, true)
         } else {
-            shown_at_once::<A::T, A>(x, |x| x, |_, value| value, out, n, steps, started)
+            shown_at_once::<A::T, A>(x, |x| x, |_, _, value| value, out, n, steps, started)
         }
     }
 }
@@ -251,7 +256,8 @@ unsafe fn line_of<X: Copy, A: Accumulate>(
 }
 
 /// [`line_of`] where each place shows its element as well: with the store behind the step, which is an instruction less
-/// and saves a tenth to a fifth in the plainest operations. What it shows is up to `show`, which is given the element.
+/// and saves a tenth to a fifth in the plainest operations. What it shows is up to `show`, which is given what stands
+/// before, the element, and the result.
 ///
 /// # Safety
 /// As [`line_of`].
@@ -259,7 +265,7 @@ unsafe fn line_of<X: Copy, A: Accumulate>(
 unsafe fn shown_at_once<X: Copy, A: Accumulate>(
     mut x: *const X,
     load: impl Fn(X) -> A::T,
-    show: impl Fn(X, A::T) -> A::T,
+    show: impl Fn(Option<A::Acc>, X, A::T) -> A::T,
     mut out: *mut A::T,
     n: usize,
     steps: [isize; 2],
@@ -272,7 +278,7 @@ unsafe fn shown_at_once<X: Copy, A: Accumulate>(
             Some(acc) => A::step_in_line(acc, load(element)),
             None => A::first(load(element)),
         };
-        out.write_unaligned(show(element, A::value(acc)));
+        out.write_unaligned(show(started, element, A::value(acc)));
         let mut left = n - 1;
         if left > 0 {
             aligned();
@@ -280,8 +286,9 @@ unsafe fn shown_at_once<X: Copy, A: Accumulate>(
                 x = anchor(x.wrapping_byte_offset(steps[0]));
                 out = out.wrapping_byte_offset(steps[1]);
                 let element = x.read_unaligned();
-                acc = A::step_in_line(acc, load(element));
-                out.write_unaligned(show(element, A::value(acc)));
+                let before = acc;
+                acc = A::step_in_line(before, load(element));
+                out.write_unaligned(show(Some(before), element, A::value(acc)));
                 left -= 1;
             }
         }

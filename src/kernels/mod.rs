@@ -501,28 +501,28 @@ pub fn without_nan(
     exclusive: bool,
 ) -> Option<Spaced> {
     macro_rules! scan {
-        ($o:ident, $t:ty) => {
+        ($o:ident, $t:ty, $of_step:literal) => {
             match skipped {
                 false => along::scrubbed::<Plain<$o, $t>>,
-                true => along::skipping::<Plain<$o, $t>>,
+                true => along::skipping::<Plain<$o, $t>, $of_step>,
             }
         };
     }
     let along: Run = match (op, dtype) {
         // What shows a NaN shows its element, not what stands before.
         _ if mode != Mode::Sequential || skipped && exclusive => return None,
-        (Op::Sum, DType::F32) => scan!(Sum, f32),
-        (Op::Sum, DType::F64) => scan!(Sum, f64),
-        (Op::Sum, DType::C64) => scan!(Sum, Complex<f32>),
-        (Op::Sum, DType::C128) => scan!(Sum, Complex<f64>),
-        (Op::Prod, DType::F32) => scan!(Prod, f32),
-        (Op::Prod, DType::F64) => scan!(Prod, f64),
-        (Op::Prod, DType::C64) => scan!(Prod, Complex<f32>),
-        (Op::Prod, DType::C128) => scan!(Prod, Complex<f64>),
-        (Op::Max, DType::F32) => scan!(Max, f32),
-        (Op::Max, DType::F64) => scan!(Max, f64),
-        (Op::Min, DType::F32) => scan!(Min, f32),
-        (Op::Min, DType::F64) => scan!(Min, f64),
+        (Op::Sum, DType::F32) => scan!(Sum, f32, true),
+        (Op::Sum, DType::F64) => scan!(Sum, f64, true),
+        (Op::Sum, DType::C64) => scan!(Sum, Complex<f32>, false),
+        (Op::Sum, DType::C128) => scan!(Sum, Complex<f64>, false),
+        (Op::Prod, DType::F32) => scan!(Prod, f32, true),
+        (Op::Prod, DType::F64) => scan!(Prod, f64, true),
+        (Op::Prod, DType::C64) => scan!(Prod, Complex<f32>, false),
+        (Op::Prod, DType::C128) => scan!(Prod, Complex<f64>, false),
+        (Op::Max, DType::F32) => scan!(Max, f32, false),
+        (Op::Max, DType::F64) => scan!(Max, f64, false),
+        (Op::Min, DType::F32) => scan!(Min, f32, false),
+        (Op::Min, DType::F64) => scan!(Min, f64, false),
         _ => return None,
     };
     Some(Spaced { along, longest: 0 })
