@@ -61,48 +61,73 @@ impl Plan<'_> {
 
     /// Picks the line dimension, the direction of the kernels and the size of the blocks.
     pub fn arrange(&mut self) {
-        let sizes = self.dtypes.map(DType::size);
-        let [x_size, _, out_size] = sizes.map(|size| size as isize);
-        let has_out = self.has_out;
-        let flat = self.axis_dims.is_empty();
         // The line dimension is the innermost one; it goes to the front of the sorted list.
         if let Some((first, rest)) = self.outer.split_first() {
             (self.line, self.outer) = (*first, rest);
         }
+        let columns = self.pick_direction();
+        self.pick_kernel(columns);
+        self.pick_block();
+        self.pick_panels();
+    }
+
+    /// Bytes of an element of each type.
+    fn sizes(&self) -> [usize; 3] {
+        self.dtypes.map(DType::size)
+    }
+
+    /// Whether the axis is one dimension.
+    fn is_flat(&self) -> bool {
+        self.axis_dims.is_empty()
+    }
+
+    /// Whether the results lie along another direction than the elements.
+    fn is_turned(&self) -> bool {
         let (axis, line) = (self.axis, self.line);
-        let nearer = |line: isize, axis: isize| line.unsigned_abs() < axis.unsigned_abs();
-        let out_turned = has_out && nearer(line.out, axis.out) != nearer(line.x, axis.x);
+        self.has_out && nearer(line.out, axis.out) != nearer(line.x, axis.x)
+    }
+
+    /// Whether elements are computed with as they are.
+    fn is_one_type(&self) -> bool {
+        self.dtypes[0] == self.dtypes[1]
+    }
+
+    /// Picks the direction of the kernels, and whether what lies across is scanned column by column.
+    fn pick_direction(&mut self) -> bool {
+        let (axis, line) = (self.axis, self.line);
+        let [x_size, _, out_size] = self.sizes().map(|size| size as isize);
         // The input decides, for a grouping of operations must not depend on the output; where only the
         // input lies across, a few lines are better taken one by one, in their order.
-        self.across = line.extent > 1
+        let across = line.extent > 1
             && axis.extent > 1
-            && flat
+            && self.is_flat()
             && nearer(line.x, axis.x)
-            && (!out_turned || line.extent >= TURNED);
+            && (!self.is_turned() || line.extent >= TURNED);
         // Rows with gaps, or where elements are changed first, go through tiles: columns that stay near are better read and
         // written as they lie, of the latter those of rows that are hardly any.
-        let one_type = self.dtypes[0] == self.dtypes[1];
         let gaps = [line.x, line.out] != [x_size, out_size];
-        let changed = self.scrub.is_some() || !one_type;
-        let columns = self.across
-            && has_out
+        let changed = self.scrub.is_some() || !self.is_one_type();
+        let columns = across
+            && self.has_out
             && self.spaced.is_some()
             && self.dtypes[1] == self.dtypes[2]
             && (gaps || changed && line.extent <= 2)
             && [axis.x, axis.out]
                 .into_iter()
                 .all(|pitch| stays_near(axis.extent, pitch));
-        self.across &= !columns;
+        self.across = across && !columns;
+        columns
+    }
 
-        let [x_step, out_step] = if self.across {
-            [line.x, line.out]
-        } else {
-            [axis.x, axis.out]
-        };
-        let steps = if self.across {
-            line.extent
-        } else {
-            axis.extent
+    /// Picks what the kernel reads and writes where it lies, and which scan along takes that.
+    fn pick_kernel(&mut self, columns: bool) {
+        let (axis, line) = (self.axis, self.line);
+        let sizes = self.sizes();
+        let [x_size, _, out_size] = sizes.map(|size| size as isize);
+        let (has_out, flat, one_type) = (self.has_out, self.is_flat(), self.is_one_type());
+        let (steps, [x_step, out_step]) = match self.across {
+            true => (line.extent, [line.x, line.out]),
+            false => (axis.extent, [axis.x, axis.out]),
         };
         let contiguous = |step: isize, size: isize| steps == 1 || step == size;
         let together = |longest: usize| line.extent >= FEWEST && steps <= longest;
@@ -125,7 +150,6 @@ impl Plan<'_> {
         let as_it_lies =
             !self.across && flat && has_out && steps > 1 && self.dtypes[1] == self.dtypes[2];
         let turned_around = as_it_lies && one_type && (x_step, out_step) == (-x_size, -out_size);
-        let contiguous = self.even_x && self.even_out;
         let short = self.spaced.is_some_and(|spaced| steps <= spaced.longest);
         let together = self.many.is_some_and(|many| steps <= many.backward);
         let backward = self.kernel.backward.filter(|_| !short || together);
@@ -140,41 +164,59 @@ impl Plan<'_> {
             (self.direct_x, self.direct_out) = (true, true);
             self.along = backward;
         }
-        // Of many results that lie far apart along the axis, tiles make whole cache lines.
-        let bytes = self.elements() * (sizes[0] + if has_out { sizes[2] } else { 0 }) as u64;
-        let beside = |line_step: isize, step: isize| line.extent > 1 && nearer(line_step, step);
+        let bytes = self.bytes();
         self.fetch = bytes > cache::fetching_threshold() as u64;
-        let far = self.fetch && beside(line.out, axis.out);
-        // Nor is there anything for a kernel to gain from a few short rows, or from shorter ones that it cannot read.
-        let alone = !one_type && steps <= CONVERTED_FROM
-            || !self
-                .many
-                .is_some_and(|many| many.along.is_some() && line.extent >= FEWEST);
-        let turned = bytes > TURNED_FROM && (beside(line.x, axis.x) || beside(line.out, axis.out));
+        self.stream = bytes > cache::streaming_threshold() as u64;
+        self.spaced = self
+            .spaced
+            .filter(|_| as_it_lies && !self.backward)
+            .filter(|_| columns || self.is_better_spaced(short, turned_around));
+    }
+
+    /// Bytes of all elements and results.
+    fn bytes(&self) -> u64 {
+        let [x_size, _, out_size] = self.sizes();
+        self.elements() * (x_size + if self.has_out { out_size } else { 0 }) as u64
+    }
+
+    /// Whether lines that can be taken as they lie had better not be brought to another kernel; what that needs is picked.
+    /// They may be short beside the start of one, or run backward on both sides.
+    fn is_better_spaced(&self, short: bool, turned_around: bool) -> bool {
+        let (axis, line) = (self.axis, self.line);
+        let beside = |line_step: isize, step: isize| line.extent > 1 && nearer(line_step, step);
+        // Of many results that lie far apart along the axis, tiles make whole cache lines.
+        if self.fetch && beside(line.out, axis.out) {
+            return false;
+        }
+        let turned = beside(line.x, axis.x) || beside(line.out, axis.out);
+        let turned = turned && self.bytes() > TURNED_FROM;
         // Where operations wait for each other, memory is better asked for in between than before.
         let waits = self.op == Op::Sum && self.dtypes[1] == DType::F64;
-        let gaps = if contiguous {
+        let gaps = if self.even_x && self.even_out {
             waits && !self.direct_x && self.fetch
         } else if turned || turned_around {
             short
         } else {
             !self.even_out || axis.extent < self.gathered_from()
         };
-        self.spaced = self
-            .spaced
-            .filter(|_| as_it_lies && !self.backward)
-            .filter(|_| columns || !far && (gaps || short && alone));
-        self.stream = bytes > cache::streaming_threshold() as u64;
+        // Nor is there anything for a kernel to gain from a few short rows, or from shorter ones that it cannot read.
+        let along = self.many.is_some_and(|many| many.along.is_some());
+        let alone = line.extent < FEWEST || !along;
+        gaps || short && (alone || !self.is_one_type() && axis.extent <= CONVERTED_FROM)
+    }
 
+    /// Picks how many lines make a block, and how many elements of each.
+    fn pick_block(&mut self) {
+        let (axis, line, sizes) = (self.axis, self.line, self.sizes());
+        let [x_size, _, out_size] = sizes.map(|size| size as isize);
+        let (has_out, flat, out_turned) = (self.has_out, self.is_flat(), self.is_turned());
         let grid = self.kernel.grid;
         debug_assert!(TILE.is_multiple_of(grid));
         let most = ACCUMULATORS / self.kernel.acc_size;
         // The kernel's grid, from below if that is not zero.
         let on_grid = |piece: usize| (piece - piece % grid).max(grid);
         let n = axis.extent.max(1);
-        let direct = self.direct_x && self.direct_out || self.spaced.is_some();
-        // Elements of a block that goes through tiles.
-        let area = TILE_BYTES / sizes.into_iter().max().unwrap_or(1);
+        let (direct, area) = (self.is_direct(), self.area());
         let apart = |axis: isize, size: isize| n > 1 && axis.abs() != size;
         let x_apart = apart(axis.x, x_size);
         let out_apart = has_out && apart(axis.out, out_size);
@@ -235,6 +277,23 @@ impl Plan<'_> {
             0
         };
         self.piece = piece.min(n);
+    }
+
+    /// Whether blocks need no tiles.
+    fn is_direct(&self) -> bool {
+        self.direct_x && self.direct_out || self.spaced.is_some()
+    }
+
+    /// Elements of a block that goes through tiles.
+    fn area(&self) -> usize {
+        TILE_BYTES / self.sizes().into_iter().max().unwrap_or(1)
+    }
+
+    /// Picks how many panels make a unit, and how many of these a block.
+    fn pick_panels(&mut self) {
+        let (axis, line) = (self.axis, self.line);
+        let n = axis.extent.max(1);
+        let most = ACCUMULATORS / self.kernel.acc_size;
         self.panels = match self.outer.first() {
             Some(outer) if self.group == line.extent.max(1) => {
                 let most = (most / self.group).min(UNIT / (n * self.group).min(UNIT));
@@ -247,17 +306,22 @@ impl Plan<'_> {
             _ if self.spaced.is_some() => self.panels,
             Some(outer)
                 if self.across
-                    && !direct
-                    && !out_turned
+                    && !self.is_direct()
+                    && !self.is_turned()
                     && self.piece == n
                     && outer.x == n as isize * axis.x
                     && outer.out == n as isize * axis.out =>
             {
-                self.panels.min(area / (n * self.group)).max(1)
+                self.panels.min(self.area() / (n * self.group)).max(1)
             }
             _ => 1,
         };
     }
+}
+
+/// Whether places go on nearer to each other along the line dimension than along the axis.
+fn nearer(line: isize, axis: isize) -> bool {
+    line.unsigned_abs() < axis.unsigned_abs()
 }
 
 /// Whether the first-level cache still has the cache lines of a column, so many bytes from row to row, and its results'
