@@ -138,6 +138,8 @@ pub struct Case {
     pub flags: u32,
     /// `CUM_NAN_PROPAGATE` or `CUM_NAN_IDENTITY`.
     pub nan: i32,
+    /// `CUM_WRAP` or `CUM_SATURATE`.
+    pub overflow: i32,
     pub threads: usize,
     pub targets: Vec<Target>,
     pub label: &'static str,
@@ -204,6 +206,7 @@ fn parse(line: &'static str) -> Result<Case, String> {
         mode,
         flags,
         nan,
+        overflow: CUM_WRAP,
         threads,
         targets,
         label: rest,

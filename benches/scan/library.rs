@@ -81,9 +81,11 @@ impl<'a> Call<'a> {
             options.mode = case.mode;
             options.flags = case.flags;
             options.nan = case.nan;
+            options.overflow = case.overflow;
         }
         // Where whole calls are timed, one without options has nothing but the arrays.
-        let plain = (options.mode, options.flags, options.nan) == (0, 0, 0);
+        let asked = (options.mode, options.flags, options.nan, options.overflow);
+        let plain = asked == (0, 0, 0, 0);
         let options = (!plain || !case.has_target(Against::Nanoseconds)).then_some(options);
         let entry: Entry = if matches!(function, Function::Empty) {
             empty

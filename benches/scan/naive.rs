@@ -7,7 +7,7 @@ use crate::data::{Buffer, Plain};
 use cumulative::F16;
 use cumulative::ffi::{
     CUM_COMPENSATED, CUM_EXCLUSIVE, CUM_INCLUDE_INITIAL, CUM_NAN_IDENTITY, CUM_NAN_PROPAGATE,
-    CUM_REVERSE,
+    CUM_REVERSE, CUM_SATURATE,
 };
 
 /// Scans the case that it was made for.
@@ -17,6 +17,8 @@ pub type Loop = fn(&Case, &Buffer, &Buffer);
 pub fn of(case: &Case) -> Loop {
     match (case.op, case.x, case.out) {
         (_, _, _) if case.mode == CUM_COMPENSATED => compensated::scan,
+        (Op::Sum, Type::U8, Type::U8) if case.overflow == CUM_SATURATE => run::<u8, u8, Capped>,
+        (Op::Sum, Type::I32, Type::I32) if case.overflow == CUM_SATURATE => run::<i32, i32, Capped>,
         (Op::Sum, Type::F64, Type::F64) => run::<f64, f64, Sum>,
         (Op::Sum, Type::F32, Type::F32) => run::<f32, f32, Sum>,
         (Op::Sum, Type::C64, Type::C64) => run::<[f32; 2], [f32; 2], Sum>,
@@ -30,6 +32,7 @@ pub fn of(case: &Case) -> Loop {
         (Op::Prod, Type::F64, Type::F64) => run::<f64, f64, Prod>,
         (Op::Prod, Type::I32, Type::I32) => run::<i32, i32, Prod>,
         (Op::Prod, Type::I64, Type::I64) => run::<i64, i64, Prod>,
+        (Op::Prod, Type::U8, Type::U64) => run::<u8, u64, Prod>,
         (Op::Max, Type::F64, Type::F64) => run::<f64, f64, Max>,
         (Op::Max, Type::F32, Type::F32) => run::<f32, f32, Max>,
         (Op::Max, Type::I32, Type::I32) => run::<i32, i32, Max>,
@@ -48,6 +51,8 @@ trait Combine<A> {
 }
 
 struct Sum;
+/// A sum that stops at the ends of its range.
+struct Capped;
 struct Prod;
 struct Max;
 
@@ -76,9 +81,12 @@ combine! {
     Sum, u8: 0, 0, u8::wrapping_add;
     Sum, u16: 0, 0, u16::wrapping_add;
     Sum, u64: 0, 0, u64::wrapping_add;
+    Capped, u8: 0, 0, u8::saturating_add;
+    Capped, i32: 0, 0, i32::saturating_add;
     Prod, f64: 1.0, 1.0, |a, b| a * b;
     Prod, i32: 1, 1, i32::wrapping_mul;
     Prod, i64: 1, 1, i64::wrapping_mul;
+    Prod, u64: 1, 1, u64::wrapping_mul;
     Max, f64: f64::NEG_INFINITY, f64::NEG_INFINITY, |a: f64, b| if a > b || a.is_nan() { a } else { b };
     Max, f32: f32::NEG_INFINITY, f32::NEG_INFINITY, |a: f32, b| if a > b || a.is_nan() { a } else { b };
     Max, i32: i32::MIN, i32::MIN, Ord::max;

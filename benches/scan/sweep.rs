@@ -93,6 +93,7 @@ struct Kind {
     mode: i32,
     flags: u32,
     nan: i32,
+    overflow: i32,
     layout: Layout,
     name: &'static str,
 }
@@ -105,6 +106,7 @@ const fn of(op: Op, element: Type, name: &'static str) -> Kind {
         mode: CUM_SEQUENTIAL,
         flags: 0,
         nan: CUM_NAN_PROPAGATE,
+        overflow: CUM_WRAP,
         layout: Layout::C,
         name,
     }
@@ -116,11 +118,12 @@ impl Kind {
     const fn to(self, out: Type) -> Kind { Kind { out, ..self } }
     const fn step2(self) -> Kind { Kind { layout: Layout::Step2, ..self } }
     const fn nan_identity(self) -> Kind { Kind { nan: CUM_NAN_IDENTITY, ..self } }
+    const fn saturating(self) -> Kind { Kind { overflow: CUM_SATURATE, ..self } }
     const fn compensated(self) -> Kind { Kind { mode: CUM_COMPENSATED, ..self } }
 }
 
 #[rustfmt::skip]
-const KINDS: [Kind; 38] = [
+const KINDS: [Kind; 41] = [
     of(Op::Sum,  Type::F64,  "sum-f64"),
     of(Op::Sum,  Type::F32,  "sum-f32"),
     of(Op::Sum,  Type::C128, "sum-c128"),
@@ -147,6 +150,9 @@ const KINDS: [Kind; 38] = [
     of(Op::Prod, Type::F64,  "prod-f64-reverse").with(CUM_REVERSE),
     of(Op::Sum,  Type::F64,  "sum-f64-nan-identity").nan_identity(),
     of(Op::Sum,  Type::F32,  "sum-f32-nan-identity").nan_identity(),
+    of(Op::Sum,  Type::U8,   "sum-u8-saturate").saturating(),
+    of(Op::Sum,  Type::I32,  "sum-i32-saturate").saturating(),
+    of(Op::Prod, Type::U8,   "prod-u8-u64").to(Type::U64),
     of(Op::Sum,  Type::U8,   "sum-u8-u64").to(Type::U64),
     of(Op::Sum,  Type::I32,  "sum-i32-i64").to(Type::I64),
     of(Op::Sum,  Type::F64,  "sum-f64-step2").step2(),
@@ -205,8 +211,8 @@ pub fn cases() -> Vec<Case> {
 
 impl Kind {
     fn has_options(&self) -> bool {
-        let defaults = (CUM_SEQUENTIAL, 0, CUM_NAN_PROPAGATE);
-        (self.mode, self.flags, self.nan) != defaults
+        let defaults = (CUM_SEQUENTIAL, 0, CUM_NAN_PROPAGATE, CUM_WRAP);
+        (self.mode, self.flags, self.nan, self.overflow) != defaults
             || self.x != self.out
             || self.layout != Layout::C
     }
@@ -248,6 +254,7 @@ impl Kind {
             mode: self.mode,
             flags: self.flags,
             nan: self.nan,
+            overflow: self.overflow,
             threads: 1,
             targets: if elements < CALL {
                 vec![whole]
