@@ -13,6 +13,7 @@
 use crate::elem::{Bf16, CastFrom, Elem, F16};
 use crate::op::{Combine, Overflowing};
 use crate::pair::Pair;
+use crate::simd::unselected;
 use std::marker::PhantomData;
 
 /// The state of a scan along one line.
@@ -102,15 +103,16 @@ impl<O: Overflowing<T>, T: Elem> Accumulate for Saturating<O, T> {
             _ => O::saturating(acc, x),
         }
     }
-    /// By a branch, which a processor foresees: a selection waits for both sides.
+    /// By a branch, which a processor foresees: a selection waits for both sides, which matters where there are several.
     #[inline(always)]
     fn step_in_line(acc: T, x: T) -> T {
-        #[cold]
-        #[inline(never)]
-        fn beyond<O: Overflowing<T>, T: Elem>(acc: T, x: T) -> T {
-            O::saturating(acc, x)
+        if O::ONE_SIDED {
+            return O::saturating(acc, x);
         }
-        O::checked(acc, x).unwrap_or_else(|| beyond::<O, T>(acc, x))
+        O::checked(acc, x).unwrap_or_else(|| {
+            unselected();
+            O::saturating(acc, x)
+        })
     }
     #[inline(always)]
     fn value(acc: T) -> T {

@@ -80,6 +80,8 @@ pub trait Overflowing<T: Elem>: Combine<T> + Combine<Self::Alike> {
     fn saturating(acc: T, x: T) -> T;
     /// Whether every result fits.
     const ALWAYS_FITS: bool = false;
+    /// Whether the nearest value is one selection away: what can only be too large.
+    const ONE_SIDED: bool = false;
     /// Whether there is a way to see that many results fit.
     const BOUNDED: bool = false;
     /// The result of so many elements, if it can be seen that it and all on the way there fit.
@@ -136,6 +138,7 @@ macro_rules! integers {
         integers!(@overflow Sum, $t, $alike, checked_add, saturating_add, {
             // Sums in 16 bits and fewer are soon near the ends of their range.
             const BOUNDED: bool = size_of::<$t>() >= 4;
+            const ONE_SIDED: bool = <$t>::MIN == 0;
             #[inline(always)]
             fn within(acc: $t, n: usize, element: impl Fn(usize) -> $t) -> Option<$t> {
                 let (mut bits, mut total): ($t, $t) = (0, 0);
