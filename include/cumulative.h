@@ -4,7 +4,7 @@
  * One function, cum_scan, computes cumulative operations along an axis of a strided n-dimensional
  * array: what numpy.cumsum and numpy.cumprod (axis, dtype, out) and the array API standard's
  * cumulative_sum and cumulative_prod (axis, dtype, include_initial) do, for 5 operations and 15
- * element types, with NumPy's bits.
+ * element types, with NumPy's bits but for what "Numbers" below says.
  *
  *   #include <cumulative.h>
  *   #include <stdio.h>
@@ -23,7 +23,8 @@
  *     return 0;
  *   }
  *
- * Compile with -lcumulative. Options, carries and modes: see cum_options.
+ * Compile with -lcumulative; -I and -L where it is not installed, and libcumulative.a instead with
+ * -lpthread -ldl -lm. Options, carries and modes: see cum_options.
  *
  * RULES THAT HOLD EVERYWHERE
  *
@@ -40,19 +41,20 @@
  * input had been copied first. The same array in place needs no copy.
  *
  * Types. x is converted to the computing dtype before the first operation, results to out's at the
- * end. Each conversion rounds once; integers do what the option `overflow` says where
- * a type is narrower; floats truncate and
- * saturate on their way to integers, and NaN gives 0; anything non-zero is true. A real number
- * becomes complex with an imaginary part of 0; a complex one becomes real only as bool, else
- * CUM_ERR_CAST. Codes are DLPack's. Complex elements are laid out as float _Complex and
+ * end. Each conversion rounds once; integers do what the option `overflow` says where a type is
+ * narrower; floats truncate and saturate on their way to integers, and NaN gives 0; anything non-zero
+ * is true. A real number becomes complex with an imaginary part of 0; a complex one becomes real only
+ * as bool, else CUM_ERR_CAST. Codes are DLPack's. Complex elements are laid out as float _Complex and
  * double _Complex, std::complex<float> and std::complex<double>, Fortran's complex(c_float_complex)
  * and complex(c_double_complex): cast their address to void *, or to cum_c64 * and cum_c128 *.
  *
- * Numbers. Integers wrap. Floats are combined one after the other from the first element on, bit for
- * bit as numpy.add.accumulate does, the first element being copied; of a NaN neither sign nor payload
- * is promised. 16-bit floats round after every step. Complex products round every operation. Results
- * do not depend on the machine, nor on the caller's rounding mode, flushing or traps: calls compute
- * in the default environment and put the caller's back; status flags may be raised.
+ * Numbers. Unless options say otherwise, integers wrap, and floats are combined one after the other
+ * from the first element on, bit for bit as numpy.add.accumulate does, the first element being copied;
+ * of a NaN neither sign nor payload is promised. 16-bit floats round after every step. Complex products
+ * round every operation, which NumPy does not on every machine, and of equal values maxima and minima
+ * keep the later, which NumPy does not for zeros in float16. Results do not depend on the machine, nor
+ * on the caller's rounding mode, flushing or traps: calls compute in the default environment and put
+ * the caller's back; status flags may be raised.
  *
  * Lines. A line is one row of x along the axis; lines are numbered in C order of the other axes.
  *
@@ -160,7 +162,7 @@
 /// Logarithm of the sum of exponentials; of the four real floating types. Each step is within 4 ulp.
 #define CUM_LOGSUMEXP 5
 
-/// The type that the function chooses.
+/// The type that the function chooses; only where its description names it.
 #define CUM_DTYPE_DEFAULT 0
 
 /// `int8_t`
@@ -453,8 +455,8 @@ CUM_API int64_t cum_line_count(int32_t ndim, const int64_t *shape, int32_t axis)
 CUM_API const char *cum_status_name(cum_status status);
 
 /// This thread's last failure in a sentence with the values in it, such as "axis 3 is out of bounds for
-/// 2 dimensions"; "" after a success. In a buffer of the thread's own, valid until its next call.
-/// Since 0.1.0.
+/// 2 dimensions"; "" after a success. In a buffer of the thread's own, valid until its next call of a function
+/// that returns a cum_status. Since 0.1.0.
 CUM_API
 const char *cum_last_error(void);
 

@@ -407,8 +407,8 @@ pub extern "C" fn cum_status_name(status: cum_status) -> *const c_char {
 }
 
 /// This thread's last failure in a sentence with the values in it, such as "axis 3 is out of bounds for
-/// 2 dimensions"; "" after a success. In a buffer of the thread's own, valid until its next call.
-/// Since 0.1.0.
+/// 2 dimensions"; "" after a success. In a buffer of the thread's own, valid until its next call of a function
+/// that returns a cum_status. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn cum_last_error() -> *const c_char {
     LAST.with(|last| last.get().cast::<c_char>().cast_const())

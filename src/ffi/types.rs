@@ -61,7 +61,7 @@ pub const CUM_LOGSUMEXP: i32 = 5;
 
 /// An element type: DLPack's type code and width, `(code << 8) | bits`.
 pub type cum_dtype = i32;
-/// The type that the function chooses.
+/// The type that the function chooses; only where its description names it.
 pub const CUM_DTYPE_DEFAULT: i32 = 0;
 /// `int8_t`
 pub const CUM_I8: i32 = 0x0008;
