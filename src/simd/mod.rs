@@ -123,19 +123,6 @@ pub fn anchor<T>(pointer: *const T) -> *const T {
     std::hint::black_box(pointer)
 }
 
-/// Stands on one side of a branch that the compiler is not to make a selection of: it does nothing, but not where
-/// it is not reached.
-#[inline(always)]
-pub fn unselected() {
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    // SAFETY: no instruction at all.
-    unsafe {
-        std::arch::asm!("", options(nomem, nostack, preserves_flags));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    std::hint::black_box(());
-}
-
 /// Begins the loop that follows on a cache line of instructions. A short one that lies in two of them may take twice
 /// as long (Zen 3, six instructions: 0.65 ns, and 1.4 across the end of a line).
 #[inline(always)]
