@@ -104,6 +104,13 @@ pub struct LogSumExp;
 
 /// Addition of unsigned integers that stops at the largest there is: of all that stops at an end of its range, this
 /// alone is the same in every grouping.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(
+        dead_code,
+        reason = "only x86-64 has kernels for it, and the tests a model"
+    )
+)]
 pub struct CappedSum;
 
 macro_rules! combine {
