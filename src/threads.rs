@@ -265,7 +265,7 @@ unsafe fn run_units(
     shared: &Shared,
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
-    let long = relay::fits(plan).then_some(relay::Long);
+    let long = relay::fits(plan).then(|| relay::Long);
     if let Some(long) = &long {
         let helpers = (limit(plan.max_threads) - 1).min(relay::MOST_HELPERS);
         if helpers > 0 && relay::promises(plan, long) {
