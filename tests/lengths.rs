@@ -145,6 +145,39 @@ fn every_short_length_of_complex_numbers_agrees_with_the_oracle() {
 }
 
 #[test]
+fn rows_of_every_short_length_are_widened_as_the_oracle_does() {
+    const ROWS: usize = 11;
+    for from in [Dtype::I8, Dtype::U8, Dtype::Bool, Dtype::I16, Dtype::U32] {
+        for (op, to) in [
+            (Op::Sum, Dtype::I64),
+            (Op::Sum, Dtype::U64),
+            (Op::Prod, Dtype::I64),
+        ] {
+            for length in 1..=40 {
+                let x = telling_values(op, from, ROWS * length);
+                for exclusive in [false, true] {
+                    // Rows that follow each other, and rows with gaps between them.
+                    for gap in [0, 3] {
+                        let mut call = Call::plain(op, from, &[ROWS, length], 1, &x);
+                        let strides =
+                            |size: usize| Some(vec![((length + gap) * size) as i64, size as i64]);
+                        let bytes = |size: usize| ROWS * (length + gap) * size;
+                        call.out_dtype = to;
+                        call.exclusive = exclusive;
+                        call.x_strides = strides(from.size());
+                        call.out_strides = strides(to.size());
+                        call.out_at = call.x_at + bytes(from.size()) + 32;
+                        call.memory = vec![0x5a; call.out_at + bytes(to.size()) + 64];
+                        call.write_x(&x);
+                        check(&call);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn reassociated_and_compensated_lines_of_every_short_length_keep_their_bounds() {
     for (op, dtype) in combinations() {
         if !matches!(op, Op::Sum | Op::Prod) || dtype.format().is_none() {

@@ -68,64 +68,112 @@ where
 {
     #[inline(always)]
     unsafe fn run(block: &Block) {
-        for row in 0..block.rows {
-            // SAFETY: one of the block's rows, and its accumulator.
-            unsafe {
-                let x = block.x.offset(row as isize * block.x_pitch);
-                let out = block.out.offset(row as isize * block.out_pitch);
-                let slot = block.acc.cast::<u64>().add(row);
-                let acc = if block.started { slot.read() } else { 0 };
-                slot.write(scan::<X>(block, x, out.cast(), acc));
+        // SAFETY: this function's; what was streamed is seen before anything that follows.
+        unsafe {
+            if block.len < STEP {
+                rows(block, |x, out, acc| {
+                    one_by_one::<X>(block, x, out, block.len, acc)
+                });
+            } else if block.stream {
+                rows(block, |x, out, acc| streamed::<X>(block, x, out, acc));
+                _mm_sfence();
+            } else {
+                let sums = Sums::<X>::new(block.exclusive);
+                let last = Last::of(block.len);
+                match (block.len - 1) / STEP {
+                    1 => rows(block, |x, out, acc| sums.from(acc).brief::<1>(x, out, last)),
+                    2 => rows(block, |x, out, acc| sums.from(acc).brief::<2>(x, out, last)),
+                    steps => rows(block, |x, out, acc| {
+                        sums.from(acc).scan(x, out, steps, last)
+                    }),
+                }
             }
-        }
-        if block.stream {
-            // SAFETY: part of every x86-64. What was streamed is seen before anything that follows.
-            unsafe { _mm_sfence() }
         }
     }
 }
 
-/// Scans one row of a block and returns the accumulator.
+/// Scans the rows of a block by a function that takes the row's places and its accumulator, and returns that.
+///
+/// # Safety
+/// As [`crate::kernels::Run`].
+#[inline(always)]
+unsafe fn rows(block: &Block, mut scan: impl FnMut(*const u8, *mut u64, u64) -> u64) {
+    let (mut x, mut out) = (block.x, block.out);
+    for row in 0..block.rows {
+        // SAFETY: one of the block's rows, and its accumulator.
+        unsafe {
+            let slot = block.acc.cast::<u64>().add(row);
+            let acc = if block.started { slot.read() } else { 0 };
+            slot.write(scan(x, out.cast(), acc));
+        }
+        x = x.wrapping_offset(block.x_pitch);
+        out = out.wrapping_offset(block.out_pitch);
+    }
+}
+
+/// Scans the first `n` elements of a row and returns the accumulator.
+///
+/// # Safety
+/// They are there, and their results.
+#[inline(always)]
+unsafe fn one_by_one<X: Byte>(
+    block: &Block,
+    x: *const u8,
+    out: *mut u64,
+    n: usize,
+    mut acc: u64,
+) -> u64
+where
+    u64: CastFrom<X>,
+{
+    for i in 0..n {
+        // SAFETY: this function's.
+        unsafe {
+            let before = acc;
+            acc = acc.wrapping_add(u64::cast_from(x.add(i).cast::<X>().read()));
+            let result = if block.exclusive { before } else { acc };
+            out.add(i).write_unaligned(result);
+        }
+    }
+    acc
+}
+
+/// Scans a row of eight elements at least, past the caches, and returns the accumulator.
 ///
 /// # Safety
 /// As [`crate::kernels::Run`], for `x` and `out` of one row; the processor has AVX2.
 #[inline(always)]
-unsafe fn scan<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, mut acc: u64) -> u64
+unsafe fn streamed<X: Byte>(block: &Block, mut x: *const u8, mut out: *mut u64, acc: u64) -> u64
 where
     u64: CastFrom<X>,
 {
-    let mut left = block.len;
+    const BESIDE: usize = size_of::<__m256i>() / size_of::<u64>();
     // SAFETY: this function's: every step is within the row.
     unsafe {
-        let streaming = block.stream && out.addr().is_multiple_of(size_of::<u64>());
-        while streaming && left > 0 && !out.addr().is_multiple_of(size_of::<__m256i>()) {
-            let before = acc;
-            acc = acc.wrapping_add(u64::cast_from(x.cast::<X>().read()));
-            out.write(if block.exclusive { before } else { acc });
-            (x, out, left) = (x.add(1), out.add(1), left - 1);
+        let sums = Sums::<X>::new(block.exclusive);
+        let ahead = out.align_offset(size_of::<__m256i>());
+        // Where results lie between two places of their type, there is no such offset.
+        if ahead >= BESIDE {
+            let steps = (block.len - 1) / STEP;
+            return sums.from(acc).scan(x, out, steps, Last::of(block.len));
         }
-        let mut sums = Sums::<X>::new(acc, block.exclusive);
-        while left >= STEP {
-            let [low, high] = sums.step(x.cast::<i64>().read_unaligned());
-            let out_low = out.cast::<__m256i>();
-            if streaming {
-                _mm_prefetch::<_MM_HINT_T1>(x.wrapping_add(block.ahead).cast());
-                _mm256_stream_si256(out_low, low);
-                _mm256_stream_si256(out_low.add(1), high);
-            } else {
-                _mm256_storeu_si256(out_low, low);
-                _mm256_storeu_si256(out_low.add(1), high);
-            }
+        let acc = one_by_one::<X>(block, x, out, ahead, acc);
+        let mut left = block.len - ahead;
+        (x, out) = (x.add(ahead), out.add(ahead));
+        let mut sums = sums.from(acc);
+        while left > STEP {
+            _mm_prefetch::<_MM_HINT_T1>(x.wrapping_add(block.ahead).cast());
+            let [low, high] = sums.step(load::<X>(x));
+            _mm256_stream_si256(out.cast(), low);
+            _mm256_stream_si256(out.cast::<__m256i>().add(1), high);
             (x, out, left) = (x.add(STEP), out.add(STEP), left - STEP);
         }
-        if left > 0 {
-            sums.some(x, out, left);
-        }
-        _mm256_extract_epi64::<0>(sums.carry) as u64
+        sums.scan_last(x, out, Last::of(left))
     }
 }
 
 /// Where a scan stands.
+#[derive(Clone, Copy)]
 struct Sums<X> {
     /// The sum so far, in every lane.
     carry: __m256i,
@@ -140,7 +188,7 @@ impl<X: Byte> Sums<X> {
     /// # Safety
     /// The processor has AVX2, here and in the other functions.
     #[inline(always)]
-    unsafe fn new(acc: u64, exclusive: bool) -> Self {
+    unsafe fn new(exclusive: bool) -> Self {
         // SAFETY: this function's.
         unsafe {
             let kept = |lane: i64| {
@@ -153,7 +201,7 @@ impl<X: Byte> Sums<X> {
             };
             let excess = |lane: i64| X::EXCESS * (lane + !exclusive as i64);
             Sums {
-                carry: _mm256_set1_epi64x(acc as i64),
+                carry: _mm256_setzero_si256(),
                 kept: [
                     _mm256_setr_epi64x(kept(0), kept(1), kept(2), kept(3)),
                     _mm256_setr_epi64x(kept(4), kept(5), kept(6), kept(7)),
@@ -167,66 +215,144 @@ impl<X: Byte> Sums<X> {
         }
     }
 
-    /// The results of the next eight elements.
+    /// With this sum so far.
     ///
     /// # Safety
     /// As [`new`](Self::new).
     #[inline(always)]
-    unsafe fn step(&mut self, elements: i64) -> [__m256i; 2] {
+    unsafe fn from(self, acc: u64) -> Self {
+        // SAFETY: this function's.
+        let carry = unsafe { _mm256_set1_epi64x(acc as i64) };
+        Sums { carry, ..self }
+    }
+
+    /// Scans a row of so many steps before the last, and returns the accumulator.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new), and `x` and `out` have the elements, which do not meet.
+    #[inline(always)]
+    unsafe fn scan(mut self, x: *const u8, out: *mut u64, steps: usize, last: Last) -> u64 {
         // SAFETY: this function's.
         unsafe {
-            let zeros = _mm256_setzero_si256();
-            let bytes = X::unsigned(_mm256_set1_epi64x(elements));
+            for step in 0..steps {
+                store(
+                    out.add(step * STEP),
+                    self.step(load::<X>(x.add(step * STEP))),
+                );
+            }
+            self.scan_last(x.add(steps * STEP), out.add(steps * STEP), last)
+        }
+    }
+
+    /// As [`scan`](Self::scan) of few steps, without a loop.
+    ///
+    /// # Safety
+    /// As it.
+    #[inline(always)]
+    unsafe fn brief<const STEPS: usize>(self, x: *const u8, out: *mut u64, last: Last) -> u64 {
+        // SAFETY: this function's.
+        unsafe { self.scan(x, out, STEPS, last) }
+    }
+
+    /// The last step of a row that has eight elements at least: its last eight, some of them once more, from the sum
+    /// that stood before them. Returns the accumulator.
+    ///
+    /// # Safety
+    /// As [`scan`](Self::scan).
+    #[inline(always)]
+    unsafe fn scan_last(mut self, x: *const u8, out: *mut u64, last: Last) -> u64 {
+        // SAFETY: this function's.
+        unsafe {
+            let bytes = load::<X>(x.sub(last.done));
+            let again = total::<X>(_mm256_and_si256(bytes, last.again), last.done);
+            self.carry = _mm256_sub_epi64(self.carry, again);
+            store(out.sub(last.done), self.step(bytes));
+            _mm256_extract_epi64::<0>(self.carry) as u64
+        }
+    }
+
+    /// The results of the next eight elements, as unsigned bytes in every lane, which the carry takes in.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    #[inline(always)]
+    unsafe fn step(&mut self, bytes: __m256i) -> [__m256i; 2] {
+        // SAFETY: this function's.
+        unsafe {
             let mut results = [self.carry; 2];
             for (result, (&kept, &excess)) in
                 results.iter_mut().zip(self.kept.iter().zip(&self.excess))
             {
-                let sums = _mm256_sad_epu8(_mm256_and_si256(bytes, kept), zeros);
+                let sums = _mm256_sad_epu8(_mm256_and_si256(bytes, kept), _mm256_setzero_si256());
                 *result = _mm256_add_epi64(*result, sums);
                 if X::EXCESS != 0 {
                     *result = _mm256_sub_epi64(*result, excess);
                 }
             }
-            let mut total = _mm256_sad_epu8(bytes, zeros);
-            if X::EXCESS != 0 {
-                let excess = _mm256_set1_epi64x(STEP as i64 * X::EXCESS);
-                total = _mm256_sub_epi64(total, excess);
-            }
-            self.carry = _mm256_add_epi64(self.carry, total);
+            self.carry = _mm256_add_epi64(self.carry, total::<X>(bytes, STEP));
             results
         }
     }
+}
 
-    /// The next `n < 8` elements, at least one; by way of memory, loads would wait for stores of other sizes.
+/// Eight elements as unsigned bytes, in every lane.
+///
+/// # Safety
+/// There are as many from `x` on, and the processor has AVX2.
+#[inline(always)]
+unsafe fn load<X: Byte>(x: *const u8) -> __m256i {
+    // SAFETY: this function's.
+    unsafe { X::unsigned(_mm256_set1_epi64x(x.cast::<i64>().read_unaligned())) }
+}
+
+/// Writes eight results.
+///
+/// # Safety
+/// There are as many from `out` on, and the processor has AVX2.
+#[inline(always)]
+unsafe fn store(out: *mut u64, [low, high]: [__m256i; 2]) {
+    // SAFETY: this function's.
+    unsafe {
+        _mm256_storeu_si256(out.cast(), low);
+        _mm256_storeu_si256(out.cast::<__m256i>().add(1), high);
+    }
+}
+
+/// The last step of a row.
+#[derive(Clone, Copy)]
+struct Last {
+    /// Elements that are in the sum already,
+    done: usize,
+    /// and what keeps them.
+    again: __m256i,
+}
+
+impl Last {
+    /// That of a row, or of the last of it, of so many elements.
     ///
     /// # Safety
-    /// As [`new`](Self::new), and `x` and `out` have as many.
+    /// The processor has AVX2.
     #[inline(always)]
-    unsafe fn some(&mut self, x: *const u8, mut out: *mut u64, n: usize) {
-        // SAFETY: this function's; what is read and written is within the elements.
-        unsafe {
-            // What is missing is zero, and changes no sum. Where parts overlap, they have the same bytes.
-            let elements = if n >= 4 {
-                let last = x.add(n - 4).cast::<u32>().read_unaligned() as u64;
-                x.cast::<u32>().read_unaligned() as u64 | last << (8 * (n - 4))
-            } else {
-                let (middle, last) = (*x.add(n / 2) as u64, *x.add(n - 1) as u64);
-                *x as u64 | middle << (8 * (n / 2)) | last << (8 * (n - 1))
-            };
-            let [low, high] = self.step(elements as i64);
-            let mut results = low;
-            if n & 4 != 0 {
-                _mm256_storeu_si256(out.cast(), results);
-                (results, out) = (high, out.add(4));
-            }
-            let mut half = _mm256_castsi256_si128(results);
-            if n & 2 != 0 {
-                _mm_storeu_si128(out.cast(), half);
-                (half, out) = (_mm256_extracti128_si256::<1>(results), out.add(2));
-            }
-            if n & 1 != 0 {
-                _mm_storel_epi64(out.cast(), half);
-            }
+    unsafe fn of(n: usize) -> Last {
+        let done = n.wrapping_neg() % STEP;
+        // SAFETY: this function's.
+        let again = unsafe { _mm256_set1_epi64x((1 << (8 * done)) - 1) };
+        Last { done, again }
+    }
+}
+
+/// The sum of `n` elements in every lane; there is nothing else in `bytes`.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn total<X: Byte>(bytes: __m256i, n: usize) -> __m256i {
+    // SAFETY: this function's.
+    unsafe {
+        let sum = _mm256_sad_epu8(bytes, _mm256_setzero_si256());
+        if X::EXCESS == 0 {
+            return sum;
         }
+        _mm256_sub_epi64(sum, _mm256_set1_epi64x(n as i64 * X::EXCESS))
     }
 }
