@@ -169,6 +169,70 @@ fn short_lines_of_any_step_give_what_a_plan_gives() {
     }
 }
 
+/// On both sides of what is done without a plan: 1024 elements, 4096 with gaps, 32768 of a contiguous line.
+const LONGER: [usize; 6] = [1024, 1025, 4096, 4097, 32768, 32769];
+
+#[test]
+fn longer_lines_give_what_a_plan_gives() {
+    let mut random = Random::new(11);
+    for (op, dtype) in combinations() {
+        for n in LONGER {
+            for steps in [[1, 1], [1, 2], [2, 1], [2, 2], [-1, -1], [-1, 2], [2, -2]] {
+                if n > 5000 && steps != [1, 1] {
+                    continue;
+                }
+                let x = values(&mut random, dtype, Style::Place, n);
+                let mut call = line(op, dtype, steps, &x, MARGIN);
+                call.exclusive = random.one_in(2);
+                call.reverse = random.one_in(4);
+                call.nan = random.pick(&[Nan::Propagate, Nan::Identity, Nan::Skip]);
+                call.overflow = random.pick(&[Overflow::Wrap, Overflow::Wrap, Overflow::Saturate]);
+                // Nothing else is asked for.
+                call.quiet = call.nan == Nan::Propagate && call.overflow == Overflow::Wrap;
+                check(&call);
+            }
+        }
+    }
+}
+
+#[test]
+fn longer_columns_give_what_a_plan_gives() {
+    let mut random = Random::new(12);
+    for (op, x_dtype) in combinations() {
+        let wide = op == Op::Sum || op == Op::Prod;
+        let wider = if x_dtype.is_int() && wide {
+            Dtype::I64
+        } else {
+            x_dtype
+        };
+        for [rows, columns] in [[1030, 1], [1000, 2], [700, 3], [64, 64], [65, 64]] {
+            for gap in [1, 2] {
+                for out_dtype in [x_dtype, wider] {
+                    let shape = [rows, columns];
+                    let x = values(&mut random, x_dtype, Style::Place, rows * columns);
+                    let mut call = Call::plain(op, x_dtype, &shape, 0, &x);
+                    let strides = |size: usize| {
+                        let strides = [columns * gap * size, gap * size];
+                        Some(strides.map(|stride| stride as i64).to_vec())
+                    };
+                    call.x_strides = strides(x_dtype.size());
+                    call.out_strides = strides(out_dtype.size());
+                    call.out_dtype = out_dtype;
+                    let bytes = rows * columns * gap;
+                    call.out_at = call.x_at + bytes * x_dtype.size() + MARGIN;
+                    call.memory = vec![UNTOUCHED; call.out_at + bytes * out_dtype.size() + MARGIN];
+                    call.write_x(&x);
+                    call.axis = random.pick(&[0, 1]);
+                    call.exclusive = random.one_in(2);
+                    call.reverse = random.one_in(4);
+                    call.nan = random.pick(&[Nan::Propagate, Nan::Identity, Nan::Skip]);
+                    check(&call);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn small_arrays_of_any_layout_give_what_a_plan_gives() {
     let choices = Choices {

@@ -27,15 +27,18 @@ const TURNED_BYTES_ALIGNED: usize = cache::LINE;
 
 /// Elements of a row up to which it is better converted beforehand and taken together with others, by the bytes of one
 /// before: on a Zen 3, 1000 rows of 9 i32 to i64 in 0.70 ns an element and so in 0.50, of 17 in 0.39 and 0.42; 2000 rows
-/// of 9 u8 in 1.03 and 0.75, of 15 in 0.33 and 0.44, of 33 in 0.26 and 0.45.
+/// of 7 u8 in 0.88 and 0.62, of 9 in 0.30 and 0.49.
 const fn widened_from(size: usize) -> usize {
-    if size == 1 { 12 } else { 16 }
+    if size == 1 { 7 } else { 16 }
 }
 
 /// Elements of rows of products up to which these are better read as they lie than converted on their way to kernels for
 /// several rows, in caches: on a Zen 3, u8 to u64, converted and as they lie, 1000 rows of 9 in 1.04 and 0.82 ns an
 /// element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84.
 const CONVERTED_FROM: usize = 64;
+
+/// Columns that are better scanned one by one than brought together where elements are changed first.
+pub const COLUMNS: usize = 2;
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
@@ -112,7 +115,9 @@ impl Plan<'_> {
             && self.has_out
             && self.spaced.is_some()
             && self.dtypes[1] == self.dtypes[2]
-            && (gaps || changed && line.extent <= 2 || self.many.is_none() && line.extent <= 4)
+            && (gaps
+                || changed && line.extent <= COLUMNS
+                || self.many.is_none() && line.extent <= 4)
             && [axis.x, axis.out]
                 .into_iter()
                 .all(|pitch| stays_near(axis.extent, pitch));
@@ -328,7 +333,7 @@ fn nearer(line: isize, axis: isize) -> bool {
 
 /// Whether the first-level cache still has the cache lines of a column, so many bytes from row to row, and its results'
 /// when the next column comes to them.
-fn stays_near(rows: usize, pitch: isize) -> bool {
+pub fn stays_near(rows: usize, pitch: isize) -> bool {
     /// Sets of such a cache, and ways of one that are an array's.
     const SETS: usize = 64;
     const WAYS: usize = 4;

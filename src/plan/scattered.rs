@@ -4,6 +4,7 @@
 //! Like the other, it needs no plan, and leaves to one whatever is not small, or not right.
 #![forbid(unsafe_code)]
 
+use super::arrange::{COLUMNS, stays_near};
 use super::converter;
 use super::request::{FLATTEN, Nan, Request};
 use super::small::mode;
@@ -63,9 +64,6 @@ impl Scattered {
             }
             _ => FEW,
         };
-        if lines * n > most {
-            return None;
-        }
         let (along, load) = Self::kernel(request)?;
         let isa = Isa::current();
         // Truth values keep their bytes: the kernels take any.
@@ -80,8 +78,8 @@ impl Scattered {
         let store = convert(dtype, out.dtype);
         let sizes = [x.dtype, dtype, out.dtype].map(DType::size);
         let [x_size, _, size] = sizes;
-        let bytes = lines * n * sizes.into_iter().max()?;
-        if (load.is_some() || store.is_some()) && bytes > CONVERTED {
+        let converted = load.is_some() || store.is_some();
+        if converted && lines * n * sizes.into_iter().max()? > CONVERTED {
             return None;
         }
         let initial = options.initial as usize;
@@ -106,6 +104,15 @@ impl Scattered {
             false => (0, 1),
         };
         let steps = [sign * x_way.step, sign * out_way.step];
+        let planned_so = || {
+            let turned_around = steps == [x_size, size].map(|size| -(size as isize));
+            most == FEW
+                && !(converted || turned_around)
+                && Self::is_planned_so(request, [n, lines], [&x_way, &out_way])
+        };
+        if lines * n > most && !planned_so() {
+            return None;
+        }
         // The last place if the scan comes from there, or the first.
         let place = match options.reverse {
             true => (n + initial) as isize - 1,
@@ -139,6 +146,31 @@ impl Scattered {
             load,
             store,
             scatter: tile::move_of_size(isa, size),
+        })
+    }
+
+    /// Whether a plan would take so many lines of `n` elements as they lie as well: results with gaps, a few columns in which
+    /// elements are changed first, and a line for which there is no other kernel.
+    fn is_planned_so(request: &Request<'_>, [n, lines]: [usize; 2], ways: [&Way; 2]) -> bool {
+        let (dtype, nan) = (request.dtype, request.options.nan);
+        let scrubs = nan != Nan::Propagate && dtype.has_nan();
+        let gaps = ways[1].nearest(lines) != dtype.size();
+        if lines == 1 {
+            return gaps || !scrubs && Self::has_no_other(request);
+        }
+        let near = ways.iter().all(|way| stays_near(n, way.step));
+        let across = ways.iter().all(|way| way.goes_across());
+        let few = lines <= COLUMNS && (scrubs || request.x.dtype != dtype);
+        near && (gaps || across && few)
+    }
+
+    /// Whether there is no faster kernel for a line of a request's contiguous elements.
+    fn has_no_other(request: &Request<'_>) -> bool {
+        let (op, types) = (request.op, [request.x.dtype, request.dtype]);
+        kernels::unplanned(false, op, request.dtype).is_some_and(|unplanned| {
+            let overflow = request.options.overflow;
+            kernels::spaced(unplanned.kernel, op, types, Mode::Sequential, overflow)
+                .is_some_and(|spaced| spaced.longest == usize::MAX)
         })
     }
 
@@ -220,6 +252,20 @@ impl Way {
             step: ways[0].0 as isize,
             pitch: ways[1].0 as isize,
         })
+    }
+
+    /// Bytes from an element to the nearest other one.
+    fn nearest(&self, lines: usize) -> usize {
+        let step = self.step.unsigned_abs();
+        match lines {
+            1 => step,
+            _ => step.min(self.pitch.unsigned_abs()),
+        }
+    }
+
+    /// Whether lines are nearer to each other than the elements of one.
+    fn goes_across(&self) -> bool {
+        self.pitch.unsigned_abs() < self.step.unsigned_abs()
     }
 
     /// The first address and the one behind the last, from the address of the first element.

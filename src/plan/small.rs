@@ -19,6 +19,9 @@ use crate::view::Range;
 /// Elements up to which the way through a whole plan would cost more than the scan.
 const SMALL: usize = 4096;
 
+/// Elements of a contiguous line up to which a plan adds nothing: they are in caches, and no work for several threads.
+const LONG: usize = 1 << 15;
+
 /// Elements up to which one after the other is best where they are not contiguous, or an exclusive scan holds one
 /// back, if `most` are where they are.
 fn alone(most: usize) -> usize {
@@ -62,7 +65,7 @@ impl ShortLine {
         exclusive: bool,
     ) -> Option<ShortLine> {
         let size = dtype.size();
-        if n == 0 || n > SMALL || !lie_well(x, out, n * size) {
+        if n == 0 || n > LONG || !lie_well(x, out, n * size) {
             return None;
         }
         let line = Short {
