@@ -37,8 +37,11 @@ const fn widened_from(size: usize) -> usize {
 /// element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84.
 const CONVERTED_FROM: usize = 64;
 
-/// Columns that are better scanned one by one than brought together where elements are changed first.
-pub const COLUMNS: usize = 2;
+/// Columns without gaps that are better scanned one by one: of elements that would be changed on their way to others, or
+/// where there is no kernel for `several` lines.
+pub fn is_few_columns(lines: usize, changed: bool, several: bool) -> bool {
+    changed && lines <= 2 || !several && lines <= 4
+}
 
 /// Elements that one unit of work should have: enough to outweigh handing it out, few enough to
 /// spread over threads and to look at the clock in between.
@@ -115,9 +118,7 @@ impl Plan<'_> {
             && self.has_out
             && self.spaced.is_some()
             && self.dtypes[1] == self.dtypes[2]
-            && (gaps
-                || changed && line.extent <= COLUMNS
-                || self.many.is_none() && line.extent <= 4)
+            && (gaps || is_few_columns(line.extent, changed, self.many.is_some()))
             && [axis.x, axis.out]
                 .into_iter()
                 .all(|pitch| stays_near(axis.extent, pitch));

@@ -4,7 +4,7 @@
 //! Like the other, it needs no plan, and leaves to one whatever is not small, or not right.
 #![forbid(unsafe_code)]
 
-use super::arrange::{COLUMNS, stays_near};
+use super::arrange::{is_few_columns, stays_near};
 use super::converter;
 use super::request::{FLATTEN, Nan, Request};
 use super::small::mode;
@@ -106,8 +106,7 @@ impl Scattered {
         let steps = [sign * x_way.step, sign * out_way.step];
         let planned_so = || {
             let turned_around = steps == [x_size, size].map(|size| -(size as isize));
-            most == FEW
-                && !(converted || turned_around)
+            !(converted || turned_around)
                 && Self::is_planned_so(request, [n, lines], [&x_way, &out_way])
         };
         if lines * n > most && !planned_so() {
@@ -160,8 +159,10 @@ impl Scattered {
         }
         let near = ways.iter().all(|way| stays_near(n, way.step));
         let across = ways.iter().all(|way| way.goes_across());
-        let few = lines <= COLUMNS && (scrubs || request.x.dtype != dtype);
-        near && (gaps || across && few)
+        let (op, overflow, isa) = (request.op, request.options.overflow, Isa::current());
+        let several = kernels::lines(isa, op, dtype, Mode::Sequential, overflow).is_some();
+        let changed = scrubs || request.x.dtype != dtype;
+        near && (gaps || across && is_few_columns(lines, changed, several))
     }
 
     /// Whether there is no faster kernel for a line of a request's contiguous elements.
