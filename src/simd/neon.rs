@@ -11,7 +11,7 @@
 //! (All of this is counted from the makers' tables of instructions. No such processor was at hand.)
 
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::simd::registers::{Load, Registers, Store, Task, apply, apply_ordered};
+use crate::simd::registers::{Load, Registers, Store, Task, apply, apply_ordered, apply_undone};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -155,11 +155,14 @@ macro_rules! halves {
     }};
 }
 
+apply_undone! { Neon: |a, b|
+    Sum u8 => halves!(a, b: uint8x16_t => vaddq_u8(a, b)), halves!(a, b: uint8x16_t => vsubq_u8(a, b));
+    Sum u16 => halves!(a, b: uint16x8_t => vaddq_u16(a, b)), halves!(a, b: uint16x8_t => vsubq_u16(a, b));
+    Sum u32 => halves!(a, b: uint32x4_t => vaddq_u32(a, b)), halves!(a, b: uint32x4_t => vsubq_u32(a, b));
+    Sum u64 => halves!(a, b: uint64x2_t => vaddq_u64(a, b)), halves!(a, b: uint64x2_t => vsubq_u64(a, b));
+}
+
 apply! { Neon:
-    Sum u8 => |a, b| halves!(a, b: uint8x16_t => vaddq_u8(a, b));
-    Sum u16 => |a, b| halves!(a, b: uint16x8_t => vaddq_u16(a, b));
-    Sum u32 => |a, b| halves!(a, b: uint32x4_t => vaddq_u32(a, b));
-    Sum u64 => |a, b| halves!(a, b: uint64x2_t => vaddq_u64(a, b));
     Sum f32 | Complex<f32> => |a, b| halves!(a, b: float32x4_t => vaddq_f32(a, b));
     Sum f64 | Complex<f64> => |a, b| halves!(a, b: float64x2_t => vaddq_f64(a, b));
     Sum Bool => |a, b| halves!(a, b: uint8x16_t => vorrq_u8(a, b));

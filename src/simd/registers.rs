@@ -154,6 +154,18 @@ pub trait Apply<O, T>: Registers {
     /// That of [`Registers`].
     unsafe fn apply(first: Self::Reg, second: Self::Reg) -> Self::Reg;
 
+    /// Whether `undo` tells what came first.
+    const UNDOES: bool = false;
+
+    /// What came first, from the result and what came second.
+    ///
+    /// # Safety
+    /// That of [`Registers`].
+    #[inline(always)]
+    unsafe fn undo(result: Self::Reg, _second: Self::Reg) -> Self::Reg {
+        result
+    }
+
     /// The same bits by other execution units, where there are idle ones.
     ///
     /// # Safety
@@ -371,6 +383,27 @@ macro_rules! apply {
     )+)* };
 }
 
+/// The same for sums of integers: the last expression gets what came first back, from the result and what came second.
+macro_rules! apply_undone {
+    ($registers:ty: |$a:ident, $b:ident| $($op:ident $t:ty => $result:expr, $first:expr;)*) => { $(
+        impl $crate::simd::registers::Apply<$crate::op::$op, $t> for $registers {
+            #[inline(always)]
+            unsafe fn apply($a: Self::Reg, $b: Self::Reg) -> Self::Reg {
+                // SAFETY: the processor has the instruction set, says the trait.
+                unsafe { $result }
+            }
+
+            const UNDOES: bool = true;
+
+            #[inline(always)]
+            unsafe fn undo($a: Self::Reg, $b: Self::Reg) -> Self::Reg {
+                // SAFETY: the processor has the instruction set, says the trait.
+                unsafe { $first }
+            }
+        }
+    )* };
+}
+
 /// The same for maxima and minima of floats: where a lane is not a number, `apply` is not the
 /// operation, and the last expression finds that in two registers.
 #[allow(
@@ -395,4 +428,4 @@ macro_rules! apply_ordered {
     )* };
 }
 
-pub(super) use {apply, apply_ordered};
+pub(super) use {apply, apply_ordered, apply_undone};

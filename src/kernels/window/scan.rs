@@ -192,6 +192,29 @@ unsafe fn held_back<S: Spec, const G: usize, const B: bool>(
     held
 }
 
+/// What stands before each element, for an exclusive scan; `shown` is with it, and `before` the register that ends with the
+/// result before.
+///
+/// # Safety
+/// The instruction set is there.
+#[inline(always)]
+unsafe fn before_each<S: Spec, const G: usize, const B: bool>(
+    before: Reg<S>,
+    elements: [Reg<S>; G],
+    mut shown: [Reg<S>; G],
+) -> [Reg<S>; G] {
+    // SAFETY: this function's.
+    unsafe {
+        if !<S::R as Apply<S::O, S::T>>::UNDOES {
+            return held_back::<S, G, B>(before, shown);
+        }
+        for k in 0..G {
+            shown[k] = S::R::undo(shown[k], elements[k]);
+        }
+    }
+    shown
+}
+
 /// Element `index` of some registers, counted in the line's direction.
 ///
 /// # Safety
@@ -362,7 +385,7 @@ unsafe fn exact<S: Spec, const U: usize, const G: usize, const B: bool>(
                 results[k % U] = shown[k];
             }
             if way.exclusive {
-                shown = held_back::<S, G, B>(before, shown);
+                shown = before_each::<S, G, B>(before, elements, shown);
             }
             way.store_group::<S, G>(out, shown);
             (x, out) = (way.on(x, G * S::LANES), way.on_mut(out, G * S::LANES));
@@ -383,7 +406,7 @@ unsafe fn exact<S: Spec, const U: usize, const G: usize, const B: bool>(
                 results[u] = shown[u];
             }
             if way.exclusive {
-                shown = held_back::<S, U, B>(before, shown);
+                shown = before_each::<S, U, B>(before, elements, shown);
             }
             way.store_some::<S, U>(out, shown, len);
             (x, out) = (way.on(x, len), way.on_mut(out, len));

@@ -8,7 +8,7 @@
 use crate::elem::{Bf16, Bool, Complex, F16};
 use crate::op::Sum;
 use crate::simd::registers::{
-    Apply, Load, Registers, Store, Task, apply, apply_ordered, load_head_by_elements,
+    Apply, Load, Registers, Store, Task, apply, apply_ordered, apply_undone, load_head_by_elements,
 };
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -289,11 +289,14 @@ add_sub! {
 /// The operations that both have in common.
 macro_rules! operations {
     ($registers:ty) => {
+        apply_undone! { $registers: |a, b|
+            Sum u8 => _mm256_add_epi8(a, b), _mm256_sub_epi8(a, b);
+            Sum u16 => _mm256_add_epi16(a, b), _mm256_sub_epi16(a, b);
+            Sum u32 => _mm256_add_epi32(a, b), _mm256_sub_epi32(a, b);
+            Sum u64 => _mm256_add_epi64(a, b), _mm256_sub_epi64(a, b);
+        }
+
         apply! { $registers:
-            Sum u8 => |a, b| _mm256_add_epi8(a, b);
-            Sum u16 => |a, b| _mm256_add_epi16(a, b);
-            Sum u32 => |a, b| _mm256_add_epi32(a, b);
-            Sum u64 => |a, b| _mm256_add_epi64(a, b);
             Sum Bool => |a, b| _mm256_or_si256(a, b);
             Prod Bool => |a, b| _mm256_and_si256(a, b);
             // Even and odd bytes as products of 16 bits; the odd ones of a are moved down, those of

@@ -5,7 +5,7 @@
 
 use crate::elem::{Bool, Complex};
 use crate::simd::registers::{
-    Load, Registers, Store, Task, apply, apply_ordered, load_head_by_elements,
+    Load, Registers, Store, Task, apply, apply_ordered, apply_undone, load_head_by_elements,
 };
 use std::arch::x86_64::*;
 
@@ -132,11 +132,14 @@ macro_rules! pd {
     };
 }
 
+apply_undone! { Sse2: |a, b|
+    Sum u8 => _mm_add_epi8(a, b), _mm_sub_epi8(a, b);
+    Sum u16 => _mm_add_epi16(a, b), _mm_sub_epi16(a, b);
+    Sum u32 => _mm_add_epi32(a, b), _mm_sub_epi32(a, b);
+    Sum u64 => _mm_add_epi64(a, b), _mm_sub_epi64(a, b);
+}
+
 apply! { Sse2:
-    Sum u8 => |a, b| _mm_add_epi8(a, b);
-    Sum u16 => |a, b| _mm_add_epi16(a, b);
-    Sum u32 => |a, b| _mm_add_epi32(a, b);
-    Sum u64 => |a, b| _mm_add_epi64(a, b);
     Sum f32 | Complex<f32> => |a, b| ps!(_mm_add_ps(a, b));
     Sum f64 | Complex<f64> => |a, b| pd!(_mm_add_pd(a, b));
     Sum Bool => |a, b| _mm_or_si128(a, b);
