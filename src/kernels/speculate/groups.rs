@@ -158,14 +158,14 @@ pub trait Vector: 'static {
     type I: Copy;
     /// Elements of a vector.
     const LANES: usize;
+    /// Whether a line runs from higher addresses to lower ones: then the first element of a vector is in its last place.
+    const BACKWARD: bool;
     /// Whether a second load, of elements one place earlier, is faster than to put a vector together
     /// from two.
     const LATE_BY_LOADS: bool;
 
     unsafe fn load(p: *const Self::T) -> Self::F;
     unsafe fn store(p: *mut Self::T, v: Self::I);
-    /// The elements in the opposite order.
-    unsafe fn turned(v: Self::I) -> Self::I;
     /// Past the caches; `p` is aligned to the vector.
     unsafe fn stream(p: *mut Self::T, v: Self::I);
     /// The element in every place.
@@ -219,9 +219,7 @@ const AHEAD: isize = 1024;
 /// The processor has the vector's instruction set; `x` and `out` hold the elements of all the groups
 /// and are the same or do not meet.
 #[inline(always)]
-pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-    stretch: &Stretch<V::T>,
-) -> (usize, V::T) {
+pub unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
     // SAFETY: this function's; every access lies within the groups.
     unsafe {
         let carry = V::broadcast(stretch.carry);
@@ -247,6 +245,7 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
         let mut sum = carry;
         let mut done = 0;
         let (mut x, mut out) = (stretch.x, stretch.out);
+        let on = if V::BACKWARD { -1 } else { 1 };
         while done < stretch.groups {
             let mut untrue = zero;
             let mut outside = zero;
@@ -256,14 +255,14 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
             // `sums` in memory: 15 % slower, 25 % if exclusive.
             macro_rules! step {
                 ($($k:literal)*) => { $(
-                    let v = load::<V, BACKWARD>(x, $k);
+                    let v = V::load(place::<V>(x, $k));
                     let up = V::plus(v, unit, V::float(base));
                     let down = V::minus(v, unit, V::float(other));
                     untrue = V::differs(untrue, V::add(up, down), agreed);
                     // The same bits either way: `down` of the element before, whose `other` is that of the
                     // element before too. Nothing of the group has been overwritten yet.
-                    let down_late = if V::LATE_BY_LOADS && !BACKWARD && $k > 0 {
-                        V::minus(V::load(place::<V, false>(x, $k).sub(1)), unit, other_late)
+                    let down_late = if V::LATE_BY_LOADS && $k > 0 {
+                        V::minus(V::load(place::<V>(x, $k).offset(-on)), unit, other_late)
                     } else {
                         V::late(late, down)
                     };
@@ -291,28 +290,19 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
                     before = inclusive;
                 }
             }
-            if BACKWARD {
-                for slot in &mut sums {
-                    *slot = V::turned(*slot);
-                }
-            }
             if stretch.stream {
                 for (k, &slot) in sums.iter().enumerate() {
-                    let ahead = if BACKWARD { -AHEAD } else { AHEAD };
-                    fetch(place::<V, BACKWARD>(x, k).wrapping_byte_offset(ahead));
-                    V::stream(place::<V, BACKWARD>(out.cast_const(), k).cast_mut(), slot);
+                    fetch(place::<V>(x, k).wrapping_byte_offset(on * AHEAD));
+                    V::stream(place::<V>(out.cast_const(), k).cast_mut(), slot);
                 }
             } else {
                 for (k, &slot) in sums.iter().enumerate() {
-                    V::store(place::<V, BACKWARD>(out.cast_const(), k).cast_mut(), slot);
+                    V::store(place::<V>(out.cast_const(), k).cast_mut(), slot);
                 }
             }
             sum = running;
-            (x, out) = if BACKWARD {
-                (x.sub(VECTORS * V::LANES), out.sub(VECTORS * V::LANES))
-            } else {
-                (x.add(VECTORS * V::LANES), out.add(VECTORS * V::LANES))
-            };
+            let group = on * (VECTORS * V::LANES) as isize;
+            (x, out) = (x.offset(group), out.offset(group));
             done += 1;
         }
         (done, V::last(sum))
@@ -321,25 +311,11 @@ pub unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
 
 /// Where vector `k` of a group lies whose first element is at `p`.
 #[inline(always)]
-fn place<V: Vector, const BACKWARD: bool>(p: *const V::T, k: usize) -> *const V::T {
-    if BACKWARD {
+fn place<V: Vector>(p: *const V::T, k: usize) -> *const V::T {
+    if V::BACKWARD {
         p.wrapping_sub(k * V::LANES + V::LANES - 1)
     } else {
         p.wrapping_add(k * V::LANES)
-    }
-}
-
-/// Reads vector `k` of a group.
-#[inline(always)]
-unsafe fn load<V: Vector, const BACKWARD: bool>(x: *const V::T, k: usize) -> V::F {
-    // SAFETY: the caller's.
-    unsafe {
-        let v = V::load(place::<V, BACKWARD>(x, k));
-        if BACKWARD {
-            V::float(V::turned(V::bits(v)))
-        } else {
-            v
-        }
     }
 }
 

@@ -280,6 +280,7 @@ fn bare_groups<S: Set, T: Subject + Chained>(
 ) -> [usize; 2]
 where
     Ymm<S, T>: Vector<T = T>,
+    Ymm<S, T, true>: Vector<T = T>,
     Sum: Combine<T>,
 {
     let group = Ymm::<S, T>::GROUP;
@@ -291,25 +292,31 @@ where
             *sum
         })
         .collect();
-    let in_place = random.one_in(2);
+    let [in_place, backward] = [2, 3].map(|n| random.one_in(n));
+    let place = |j: usize| if backward { n - 1 - j } else { j };
+    let memory: Vec<T> = (0..n).map(|j| x[place(j)]).collect();
     let mut counts = [0, 0];
     let mut i = 1;
     while i + group <= n {
         let carry = sums[i - 1];
         let mut to = i + 1 + random.below(group);
         if Ymm::<S, T>::ready(carry) {
-            let mut out = x.clone();
-            let source = if in_place { out.as_ptr() } else { x.as_ptr() };
+            let mut out = memory.clone();
+            let source = if in_place {
+                out.as_ptr()
+            } else {
+                memory.as_ptr()
+            };
             // SAFETY: the instruction set is there (callers), and the groups lie within the vectors.
             let (done, total) = unsafe {
                 let stretch = Stretch {
-                    x: source.add(i),
-                    out: out.as_mut_ptr().add(i),
+                    x: source.add(place(i)),
+                    out: out.as_mut_ptr().add(place(i)),
                     groups: (n - i) / group,
                     carry,
                     way: super::line::Way {
                         exclusive,
-                        backward: false,
+                        backward,
                     },
                     stream: false,
                 };
@@ -325,7 +332,7 @@ where
                     sums[j]
                 };
                 assert_eq!(
-                    out[j].bits(),
+                    out[place(j)].bits(),
                     expected.bits(),
                     "seed {seed} at {j} from {i}"
                 );
@@ -348,7 +355,9 @@ where
 fn many_bare_groups<T: Subject + Chained>(elements: usize)
 where
     Ymm<Avx512, T>: Vector<T = T>,
+    Ymm<Avx512, T, true>: Vector<T = T>,
     Ymm<Avx2, T>: Vector<T = T>,
+    Ymm<Avx2, T, true>: Vector<T = T>,
     Sum: Combine<T>,
 {
     for isa in available() {
@@ -411,6 +420,7 @@ fn long_bare_groups() {
 fn sized_line<S: Set, T: Subject + Chained>(exclusive: bool, seed: u64) -> usize
 where
     Ymm<S, T>: Vector<T = T>,
+    Ymm<S, T, true>: Vector<T = T>,
     Sum: Combine<T>,
 {
     let mut random = Random::new(seed ^ 0x517e);

@@ -25,12 +25,12 @@ pub trait Set: 'static {
     const LATE_BY_LOADS: bool;
     /// The last `WORDS` words of `before` and all but as many of `v`.
     unsafe fn late<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i;
+    /// All but the first `WORDS` words of `v` and as many of `before`: the same of what runs backward.
+    unsafe fn late_backward<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i;
     /// `seen | (a ^ b)`
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i;
     /// [`groups::run`], compiled for this instruction set.
-    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T);
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T);
     /// [`chains::run`], compiled for this instruction set.
     unsafe fn chains<const LEN: usize>(stretch: &Stretch<f64>) -> Outcome<f64>;
 }
@@ -43,8 +43,8 @@ pub struct Avx2;
 
 macro_rules! align {
     ($name:ident, $instruction:literal) => {
-        /// The last lane of `before` and all but the last of `v`. In assembly because the compiler
-        /// makes two shuffles of the intrinsic, which costs 5 % of the whole.
+        /// The last lane of `before` and all but the last of `v`, or what it is backward. In assembly because the
+        /// compiler makes two shuffles of the intrinsic, which costs 5 % of the whole.
         #[inline]
         #[target_feature(enable = "avx512f,avx512vl")]
         fn $name(before: __m256i, v: __m256i) -> __m256i {
@@ -63,6 +63,8 @@ macro_rules! align {
 }
 align!(valignd, "valignd {o}, {v}, {before}, 7");
 align!(valignq, "valignq {o}, {v}, {before}, 3");
+align!(valignd_backward, "valignd {o}, {before}, {v}, 1");
+align!(valignq_backward, "valignq {o}, {before}, {v}, 1");
 
 impl Set for Avx512 {
     const LATE_BY_LOADS: bool = false;
@@ -80,24 +82,32 @@ impl Set for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn late_backward<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe {
+            match WORDS {
+                1 => valignd_backward(before, v),
+                2 => valignq_backward(before, v),
+                _ => _mm256_permute2x128_si256::<0x21>(v, before),
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: this function's.
         unsafe { _mm256_ternarylogic_epi64::<0xf6>(seen, a, b) }
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-            stretch: &Stretch<V::T>,
-        ) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
+            unsafe { groups::run::<V, EDGE>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
+        unsafe { run::<V, EDGE>(stretch) }
     }
 
     #[inline]
@@ -130,24 +140,33 @@ impl Set for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn late_backward<const WORDS: usize>(before: __m256i, v: __m256i) -> __m256i {
+        // SAFETY: this function's.
+        unsafe {
+            let middle = _mm256_permute2x128_si256::<0x21>(v, before);
+            match WORDS {
+                1 => _mm256_alignr_epi8::<4>(middle, v),
+                2 => _mm256_alignr_epi8::<8>(middle, v),
+                _ => middle,
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn differs(seen: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: this function's.
         unsafe { _mm256_or_si256(seen, _mm256_xor_si256(a, b)) }
     }
 
     #[inline]
-    unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-        stretch: &Stretch<V::T>,
-    ) -> (usize, V::T) {
+    unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn run<V: Vector, const EDGE: bool, const BACKWARD: bool>(
-            stretch: &Stretch<V::T>,
-        ) -> (usize, V::T) {
+        unsafe fn run<V: Vector, const EDGE: bool>(stretch: &Stretch<V::T>) -> (usize, V::T) {
             // SAFETY: this function's.
-            unsafe { groups::run::<V, EDGE, BACKWARD>(stretch) }
+            unsafe { groups::run::<V, EDGE>(stretch) }
         }
         // SAFETY: this function's.
-        unsafe { run::<V, EDGE, BACKWARD>(stretch) }
+        unsafe { run::<V, EDGE>(stretch) }
     }
 
     #[inline]
@@ -162,8 +181,8 @@ impl Set for Avx2 {
     }
 }
 
-/// 256 bits of elements `T` under an instruction set.
-pub struct Ymm<S, T>(PhantomData<(S, T)>);
+/// 256 bits of elements `T` under an instruction set, of a line that runs backward if `B`.
+pub struct Ymm<S, T, const B: bool = false>(PhantomData<(S, T)>);
 
 /// An element that may have guessed chains.
 pub trait Chained: Parts {
@@ -225,6 +244,7 @@ impl Chained for f64 {
 impl<S: Set, T: Chained> Method for Ymm<S, T>
 where
     Ymm<S, T>: Vector<T = T>,
+    Ymm<S, T, true>: Vector<T = T>,
     Sum: Combine<T>,
 {
     type T = T;
@@ -268,9 +288,9 @@ where
                 carry.all(carry, |part, _| !part.is_edge()),
                 stretch.way.backward,
             ) {
-                (true, false) => S::run::<Self, false, false>(stretch),
-                (false, false) => S::run::<Self, true, false>(stretch),
-                (true, true) => S::run::<Self, false, true>(stretch),
+                (true, false) => S::run::<Self, false>(stretch),
+                (false, false) => S::run::<Self, true>(stretch),
+                (true, true) => S::run::<Ymm<S, T, true>, false>(stretch),
                 // Too rare for code of its own: additions one by one lead away from the edge.
                 (false, true) => (0, carry),
             }
@@ -290,6 +310,22 @@ where
     }
 }
 
+/// [`Set::late`], of what runs backward if `B`.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+unsafe fn late<S: Set, const WORDS: usize, const B: bool>(before: __m256i, v: __m256i) -> __m256i {
+    // SAFETY: this function's.
+    unsafe {
+        if B {
+            S::late_backward::<WORDS>(before, v)
+        } else {
+            S::late::<WORDS>(before, v)
+        }
+    }
+}
+
 macro_rules! vector {
     (
         $t:ty, $words:literal, $float:ty, $signed:ty, $pattern:expr,
@@ -300,11 +336,12 @@ macro_rules! vector {
             clippy::undocumented_unsafe_blocks,
             reason = "each is a call or two that needs what the trait asks for"
         )]
-        impl<S: Set> Vector for Ymm<S, $t> {
+        impl<S: Set, const B: bool> Vector for Ymm<S, $t, B> {
             type T = $t;
             type F = $float;
             type I = __m256i;
             const LANES: usize = 8 / $words;
+            const BACKWARD: bool = B;
             const LATE_BY_LOADS: bool = S::LATE_BY_LOADS && $words < 4;
 
             #[inline(always)]
@@ -314,19 +351,6 @@ macro_rules! vector {
             #[inline(always)]
             unsafe fn store(p: *mut $t, v: __m256i) {
                 unsafe { _mm256_storeu_si256(p.cast(), v) }
-            }
-            #[inline(always)]
-            unsafe fn turned(v: __m256i) -> __m256i {
-                unsafe {
-                    match $words {
-                        1 => {
-                            let order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-                            _mm256_permutevar8x32_epi32(v, order)
-                        }
-                        2 => _mm256_permute4x64_epi64::<0b00_01_10_11>(v),
-                        _ => _mm256_permute2x128_si256::<0x01>(v, v),
-                    }
-                }
             }
             #[inline(always)]
             unsafe fn stream(p: *mut $t, v: __m256i) {
@@ -341,7 +365,7 @@ macro_rules! vector {
                 let mut all = [std::mem::MaybeUninit::<$t>::uninit(); 8 / $words];
                 unsafe {
                     _mm256_storeu_si256(all.as_mut_ptr().cast(), v);
-                    all[Self::LANES - 1].assume_init()
+                    all[if B { 0 } else { Self::LANES - 1 }].assume_init()
                 }
             }
             #[inline(always)]
@@ -366,7 +390,10 @@ macro_rules! vector {
             }
             #[inline(always)]
             unsafe fn pattern() -> __m256i {
-                let lanes: [$signed; 32 / size_of::<$signed>()] = $pattern;
+                let mut lanes: [$signed; 32 / size_of::<$signed>()] = $pattern;
+                if B {
+                    lanes.reverse();
+                }
                 unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
             }
             #[inline(always)]
@@ -399,7 +426,7 @@ macro_rules! vector {
             }
             #[inline(always)]
             unsafe fn late(before: __m256i, v: __m256i) -> __m256i {
-                unsafe { S::late::<$words>(before, v) }
+                unsafe { late::<S, $words, B>(before, v) }
             }
             #[inline(always)]
             unsafe fn widen(held: &mut [__m256i; 2], pairs: __m256i) -> __m256i {
@@ -409,12 +436,12 @@ macro_rules! vector {
                 unsafe {
                     if $words == 1 {
                         let before = std::mem::replace(&mut held[step], sums);
-                        sums = $add(sums, S::late::<2>(before, sums));
+                        sums = $add(sums, late::<S, 2, B>(before, sums));
                         step += 1;
                     }
                     if $words <= 2 {
                         let before = std::mem::replace(&mut held[step], sums);
-                        sums = $add(sums, S::late::<4>(before, sums));
+                        sums = $add(sums, late::<S, 4, B>(before, sums));
                     }
                 }
                 sums
