@@ -39,14 +39,15 @@ pub unsafe fn run<A: Accumulate>(block: &Block) {
         Spacing::Bytes(steps) => steps,
     };
     // SAFETY: this function's.
-    unsafe { rows_of::<A::T, A>(block, steps, |x| x) }
+    unsafe { rows_of::<A::T, A>(block, steps, |x| x, false) }
 }
 
-/// [`run`] on elements of another type, so many bytes apart.
+/// [`run`] on elements of another type, so many bytes apart; if a step `WAITS` long for the one before,
+/// several rows at a time.
 ///
 /// # Safety
 /// As [`super::Run`], but for the type of `x`, which does not meet `out`; the block's spacing is in bytes.
-pub unsafe fn widened<X: Elem, A: Accumulate>(block: &Block)
+pub unsafe fn widened<X: Elem, A: Accumulate, const WAITS: bool>(block: &Block)
 where
     A::T: CastFrom<X>,
 {
@@ -54,10 +55,15 @@ where
         unreachable!("neighbours have kernels that widen");
     };
     // SAFETY: this function's.
-    unsafe { rows_of::<X, A>(block, steps, |x| A::T::cast_from(x)) }
+    unsafe { rows_of::<X, A>(block, steps, |x| A::T::cast_from(x), WAITS) }
 }
 
-/// Scans rows of elements that are so many bytes apart.
+/// Rows that are scanned at a time where steps wait. Products of u8 to u64, 300 rows of 100: one 0.80 ns an element, two 0.61,
+/// three 0.45, four 0.48, on a Zen 3.
+const AT_ONCE: usize = 3;
+
+/// Scans rows of elements that are so many bytes apart; several at a time if a step `waits` long for the one before, and
+/// nothing stands before rows or is wanted after them.
 ///
 /// # Safety
 /// As [`super::Run`], but for the type of `x`, which does not meet `out` if it is another.
@@ -66,6 +72,7 @@ unsafe fn rows_of<X: Copy, A: Accumulate>(
     block: &Block,
     steps: [isize; 2],
     load: impl Fn(X) -> A::T,
+    waits: bool,
 ) {
     // Where each operation rounds to 16 bits, an instruction more or less does not matter.
     let rounds = const { A::T::NAN.is_some() && size_of::<A::T>() == 2 };
@@ -78,9 +85,28 @@ unsafe fn rows_of<X: Copy, A: Accumulate>(
             })
         } else {
             let show = |_, _, value| value;
-            rows::<X, A, false>(block, |x, out, started| {
-                shown_at_once::<X, A>(x, &load, show, out, len, steps, started)
-            })
+            let one =
+                |x, out, started| shown_at_once::<X, A>(x, &load, show, out, len, steps, started);
+            if !waits {
+                return rows::<X, A, false>(block, one);
+            }
+            let place = |row: usize| {
+                let row = row as isize;
+                (
+                    block.x.wrapping_offset(row * block.x_pitch).cast::<X>(),
+                    block.out.wrapping_offset(row * block.out_pitch).cast(),
+                )
+            };
+            let mut row = 0;
+            while row + AT_ONCE <= block.rows {
+                let places: [_; AT_ONCE] = std::array::from_fn(|k| place(row + k));
+                several_at_once::<X, A, AT_ONCE>(places, &load, len, steps);
+                row += AT_ONCE;
+            }
+            for row in row..block.rows {
+                let (x, out) = place(row);
+                one(x, out, None);
+            }
         }
     }
 }
@@ -293,5 +319,37 @@ unsafe fn shown_at_once<X: Copy, A: Accumulate>(
             }
         }
         acc
+    }
+}
+
+/// Scans lines of `n > 0` elements side by side.
+///
+/// # Safety
+/// As [`line_of`], for each of them.
+#[inline(always)]
+unsafe fn several_at_once<X: Copy, A: Accumulate, const N: usize>(
+    mut places: [(*const X, *mut A::T); N],
+    load: impl Fn(X) -> A::T,
+    n: usize,
+    steps: [isize; 2],
+) {
+    // SAFETY: as in `line_of`.
+    unsafe {
+        let mut accs = places.map(|(x, _)| A::first(load(x.read_unaligned())));
+        let mut left = n;
+        loop {
+            for ((_, out), acc) in places.iter().zip(accs) {
+                out.write_unaligned(A::value(acc));
+            }
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+            for ((x, out), acc) in places.iter_mut().zip(&mut accs) {
+                *x = anchor(x.wrapping_byte_offset(steps[0]));
+                *out = out.wrapping_byte_offset(steps[1]);
+                *acc = A::step_in_line(*acc, load(x.read_unaligned()));
+            }
+        }
     }
 }

@@ -534,8 +534,8 @@ pub fn widened(op: Op, dtypes: [DType; 2]) -> Option<Run> {
     macro_rules! scan {
         ($x:ty, $t:ty) => {
             match op {
-                Op::Sum => Some(along::widened::<$x, Plain<Sum, $t>>),
-                Op::Prod => Some(along::widened::<$x, Plain<Prod, $t>>),
+                Op::Sum => Some(along::widened::<$x, Plain<Sum, $t>, false>),
+                Op::Prod => Some(along::widened::<$x, Plain<Prod, $t>, true>),
                 _ => None,
             }
         };

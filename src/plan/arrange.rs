@@ -33,8 +33,8 @@ const fn widened_from(size: usize) -> usize {
 }
 
 /// Elements of rows of products up to which these are better read as they lie than converted on their way to kernels for
-/// several rows, in caches: on a Zen 3, u8 to u64, converted and as they lie, 1000 rows of 9 in 1.04 and 0.82 ns an
-/// element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84.
+/// several rows, in caches, where they are read one row at a time: on a Zen 3, u8 to u64, converted and as they lie, 1000 rows
+/// of 9 in 1.04 and 0.82 ns an element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84. Several at a time take 0.45.
 const CONVERTED_FROM: usize = 64;
 
 /// Columns without gaps that are better scanned one by one: of elements that would be changed on their way to others, or
@@ -209,7 +209,10 @@ impl Plan<'_> {
         // Nor is there anything for a kernel to gain from a few short rows, or from those that it cannot read.
         let along = self.many.is_some_and(|many| many.along.is_some());
         let alone = line.extent < FEWEST || !along;
-        let unread = !self.is_one_type() && (self.fetch || axis.extent <= CONVERTED_FROM);
+        let carries = self.carry_in.is_some() || self.carry_out.is_some();
+        let several = !self.exclusive && !carries;
+        let unread =
+            !self.is_one_type() && (self.fetch || several || axis.extent <= CONVERTED_FROM);
         gaps || short && (alone || unread)
     }
 
