@@ -133,3 +133,22 @@ fn combine_may_write_over_either_input() {
         }
     }
 }
+
+#[test]
+fn sums_of_zeros_keep_their_sign() {
+    for dtype in Dtype::ALL.into_iter().filter(|dtype| dtype.is_float()) {
+        for mode in MODES {
+            let carry = |zero: f64| {
+                let value = Value::Real(zero);
+                let error = Value::Real(0.0);
+                store_carry(dtype, mode, Carry { value, error })
+            };
+            let [plus, minus] = [0.0, -0.0].map(carry);
+            let combined = |a: &[u8], b: &[u8]| combine_bytes(Op::Sum, dtype, mode, a, b);
+            assert_eq!(combined(&minus, &minus), minus, "{dtype:?} {mode:?}");
+            assert_eq!(combined(&minus, &plus), plus, "{dtype:?} {mode:?}");
+            assert_eq!(combined(&plus, &minus), plus, "{dtype:?} {mode:?}");
+            assert_eq!(combined(&plus, &plus), plus, "{dtype:?} {mode:?}");
+        }
+    }
+}

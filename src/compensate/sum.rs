@@ -56,6 +56,12 @@ fn renormalised(value: f64, error: f64) -> Pair<f64> {
     }
 }
 
+/// An error as it is added to a number, whose sign it leaves alone if both are zero.
+#[inline(always)]
+fn unless_zero(error: f64) -> f64 {
+    if error == 0.0 { -0.0 } else { error }
+}
+
 /// A sum of f64.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,7 +158,8 @@ impl Sums for f64 {
 
     #[inline(always)]
     fn merge(first: Triple, second: Triple) -> Triple {
-        let next = first.push(second.high).push(second.middle).push(second.low);
+        let [middle, low] = [second.middle, second.low].map(unless_zero);
+        let next = first.push(second.high).push(middle).push(low);
         if next.shown().is_finite() {
             next
         } else {
@@ -216,7 +223,7 @@ impl Sums for f32 {
 
     #[inline(always)]
     fn merge(first: Pair<f64>, second: Pair<f64>) -> Pair<f64> {
-        let next = push(push(first, second.value), second.error);
+        let next = push(push(first, second.value), unless_zero(second.error));
         if Self::shown(next).is_finite() {
             next
         } else {
