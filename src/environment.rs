@@ -30,12 +30,40 @@ impl Drop for Guard {
     }
 }
 
-/// Calls somebody else's function, whose changes to the control bits do not last.
+/// Calls somebody else's function in the default environment, whose changes to the control bits do not last. It may compute
+/// by what the library has no use for, the x87 unit of x86-64, or ask that one how it rounds.
 pub fn kept<R>(then: impl FnOnce() -> R) -> R {
     let bits = control::read();
+    #[cfg(target_arch = "x86_64")]
+    let word = x87::read();
+    #[cfg(target_arch = "x86_64")]
+    x87::write(x87::DEFAULT);
     let result = then();
+    #[cfg(target_arch = "x86_64")]
+    x87::write(word);
     control::write(control::restored(control::read(), bits));
     result
+}
+
+/// The control word of the x87 unit.
+#[cfg(target_arch = "x86_64")]
+mod x87 {
+    use std::arch::asm;
+
+    /// All exceptions masked, numbers of 64 bits, round to nearest.
+    pub const DEFAULT: u16 = 0x037f;
+
+    pub fn read() -> u16 {
+        let mut word = 0u16;
+        // SAFETY: stores the word to a local.
+        unsafe { asm!("fnstcw [{}]", in(reg) &mut word, options(nostack, preserves_flags)) }
+        word
+    }
+
+    pub fn write(word: u16) {
+        // SAFETY: loads what was read before, or the default.
+        unsafe { asm!("fldcw [{}]", in(reg) &word, options(nostack, preserves_flags, readonly)) }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -407,3 +407,67 @@ fn settings_that_a_progress_function_leaves_behind_do_not_last() {
         assert!(got == due, "{name}: other results");
     }
 }
+
+/// The control word of the x87 unit, by which `long double` is computed and C libraries tell how numbers are rounded.
+#[cfg(target_arch = "x86_64")]
+mod x87 {
+    use std::arch::asm;
+
+    /// As a process finds it.
+    pub const DEFAULT: u16 = 0x037f;
+    pub const DOWNWARDS: u16 = DEFAULT | 0x0400;
+    pub const UPWARDS: u16 = DEFAULT | 0x0800;
+
+    pub fn get() -> u16 {
+        let mut word = 0u16;
+        // SAFETY: stores two bytes where the pointer points.
+        unsafe { asm!("fnstcw [{}]", in(reg) &raw mut word, options(nostack)) };
+        word
+    }
+
+    pub fn set(word: u16) {
+        // SAFETY: loads two bytes; Rust computes by other instructions.
+        unsafe { asm!("fldcw [{}]", in(reg) &raw const word, options(nostack)) };
+    }
+}
+
+/// Notes how the x87 unit rounds, and leaves it otherwise.
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" fn look_and_leave(_done: u64, _total: u64, user: *mut c_void) -> i32 {
+    // SAFETY: `user` is the caller's word, which nobody else uses during the call.
+    unsafe { *user.cast::<u16>() = x87::get() };
+    x87::set(x87::UPWARDS);
+    0
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn progress_functions_find_the_other_unit_at_its_default_and_leave_it_as_the_caller_had_it() {
+    let mut found = 0u16;
+    let mut options = default_options();
+    options.progress = Some(look_and_leave);
+    options.user = (&raw mut found).cast();
+    let (x, mut out) = ([1.0, 2.0, 3.0], [0.0; 3]);
+    x87::set(x87::DOWNWARDS);
+    // SAFETY: the output is as long as the input.
+    let status = unsafe {
+        ffi::cum_scan(
+            ffi::CUM_SUM,
+            1,
+            [3].as_ptr(),
+            0,
+            x.as_ptr().cast(),
+            ffi::CUM_F64,
+            std::ptr::null(),
+            out.as_mut_ptr().cast(),
+            ffi::CUM_F64,
+            std::ptr::null(),
+            &options,
+        )
+    };
+    let after = x87::get();
+    x87::set(x87::DEFAULT);
+    assert_eq!(status_name(status), "CUM_OK");
+    assert_eq!(out, [1.0, 3.0, 6.0]);
+    assert_eq!([found, after], [x87::DEFAULT, x87::DOWNWARDS]);
+}
