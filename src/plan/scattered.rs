@@ -9,7 +9,7 @@ use super::converter;
 use super::request::{FLATTEN, Nan, Request};
 use super::small::mode;
 use crate::dtype::{DType, Kind};
-use crate::kernels::{self, Block, Carries, Mode, Overflow, Run, Spacing};
+use crate::kernels::{self, Block, Carries, Mode, Overflow, Run, Spaced, Spacing};
 use crate::op::Op;
 use crate::simd::Isa;
 use crate::tile::{self, Move, Rewrite};
@@ -52,19 +52,20 @@ impl Scattered {
         {
             return None;
         }
+        let (Spaced { along, longest }, load) = Self::kernel(request)?;
         let most = match request.op {
             // Without NaN, other kernels are faster.
             Op::Max | Op::Min if options.nan != Nan::Propagate && dtype.has_nan() => FEW / 4,
-            // And there are some for these that stop at the end of their range.
+            // And there are some for long lines of these that stop at the end of their range.
             Op::Sum
                 if options.overflow == Overflow::Saturate
-                    && matches!(dtype, DType::U8 | DType::U16 | DType::U32) =>
+                    && matches!(dtype, DType::U8 | DType::U16 | DType::U32)
+                    && n > longest =>
             {
                 FEW / 4
             }
             _ => FEW,
         };
-        let (along, load) = Self::kernel(request)?;
         let isa = Isa::current();
         // Truth values keep their bytes: the kernels take any.
         let convert = |from: DType, to: DType| match from == to {
@@ -176,7 +177,7 @@ impl Scattered {
     }
 
     /// The kernel that a request needs, and whether it wants elements converted beforehand if they are of another type.
-    fn kernel(request: &Request<'_>) -> Option<(Run, bool)> {
+    fn kernel(request: &Request<'_>) -> Option<(Spaced, bool)> {
         let (op, dtype, options) = (request.op, request.dtype, &request.options);
         let integers = dtype.kind() == Kind::Integer;
         let spaced = match (options.nan, options.overflow) {
@@ -191,14 +192,13 @@ impl Scattered {
                 kernels::spaced(kernel, op, [dtype; 2], mode, overflow)
             }
             _ => {
-                let widened = kernels::widened(op, [request.x.dtype, dtype]);
-                if let Some(along) = widened {
-                    return Some((along, false));
+                if let Some(along) = kernels::widened(op, [request.x.dtype, dtype]) {
+                    return Some((Spaced { along, longest: 0 }, false));
                 }
                 kernels::unplanned(false, op, dtype)?.spaced
             }
         };
-        Some((spaced?.along, true))
+        Some((spaced?, true))
     }
 }
 
