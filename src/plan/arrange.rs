@@ -32,9 +32,9 @@ const fn widened_from(size: usize) -> usize {
     if size == 1 { 7 } else { 16 }
 }
 
-/// Elements of rows of products up to which these are better read as they lie than converted on their way to kernels for
-/// several rows, in caches, where they are read one row at a time: on a Zen 3, u8 to u64, converted and as they lie, 1000 rows
-/// of 9 in 1.04 and 0.82 ns an element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84. Several at a time take 0.45.
+/// Elements of rows of products up to which these are better read as they lie, one row at a time, than converted on their way
+/// to kernels for several rows, in caches: on a Zen 3, u8 to u64, converted and as they lie, 1000 rows of 9 in 1.04 and 0.82 ns
+/// an element, of 17 in 0.95 and 0.83, 300 of 100 in 0.75 and 0.84. (Several rows at a time take 0.45 as they lie.)
 const CONVERTED_FROM: usize = 64;
 
 /// Columns without gaps that are better scanned one by one: of elements that would be changed on their way to others, or
