@@ -230,7 +230,8 @@
 
 /// Mode: rounding errors of floating sums and products are carried along. With p the precision (24 of
 /// `float`, 53 of `double`), a sum is within 1 ulp of the exact one plus 2^(16-2p) of the sum of
-/// magnitudes; a product is within 1 ulp if no prefix over- or underflows.
+/// magnitudes; a product is within 1 ulp if no prefix over- or underflows. Chunks that carries connect
+/// keep to this as well, and may differ from one scan by as much.
 #define CUM_COMPENSATED 2
 
 /// NaN policy: a NaN is an element like any other.
@@ -239,7 +240,8 @@
 /// NaN policy: a NaN among the elements counts as the identity.
 #define CUM_NAN_IDENTITY 1
 
-/// NaN policy: as `CUM_NAN_IDENTITY`, and the result in its place is NaN.
+/// NaN policy: as `CUM_NAN_IDENTITY`, and the result in its place is NaN; of a complex number, which is one
+/// if either part is, both parts are.
 #define CUM_NAN_SKIP 2
 
 /// Integer overflow: the lower bits are kept.

@@ -110,14 +110,16 @@ pub const CUM_SEQUENTIAL: i32 = 0;
 pub const CUM_REASSOCIATE: i32 = 1;
 /// Mode: rounding errors of floating sums and products are carried along. With p the precision (24 of
 /// `float`, 53 of `double`), a sum is within 1 ulp of the exact one plus 2^(16-2p) of the sum of
-/// magnitudes; a product is within 1 ulp if no prefix over- or underflows.
+/// magnitudes; a product is within 1 ulp if no prefix over- or underflows. Chunks that carries connect
+/// keep to this as well, and may differ from one scan by as much.
 pub const CUM_COMPENSATED: i32 = 2;
 
 /// NaN policy: a NaN is an element like any other.
 pub const CUM_NAN_PROPAGATE: i32 = 0;
 /// NaN policy: a NaN among the elements counts as the identity.
 pub const CUM_NAN_IDENTITY: i32 = 1;
-/// NaN policy: as `CUM_NAN_IDENTITY`, and the result in its place is NaN.
+/// NaN policy: as `CUM_NAN_IDENTITY`, and the result in its place is NaN; of a complex number, which is one
+/// if either part is, both parts are.
 pub const CUM_NAN_SKIP: i32 = 2;
 
 /// Integer overflow: the lower bits are kept.
