@@ -50,8 +50,8 @@ pub fn kept<R>(then: impl FnOnce() -> R) -> R {
 mod x87 {
     use std::arch::asm;
 
-    /// All exceptions masked, numbers of 64 bits, round to nearest.
-    pub const DEFAULT: u16 = 0x037f;
+    /// As processes find it: all exceptions masked, round to nearest, numbers of 64 bits, on Windows of 53.
+    pub const DEFAULT: u16 = if cfg!(windows) { 0x027f } else { 0x037f };
 
     pub fn read() -> u16 {
         let mut word = 0u16;

@@ -414,7 +414,7 @@ mod x87 {
     use std::arch::asm;
 
     /// As a process finds it.
-    pub const DEFAULT: u16 = 0x037f;
+    pub const DEFAULT: u16 = if cfg!(windows) { 0x027f } else { 0x037f };
     pub const DOWNWARDS: u16 = DEFAULT | 0x0400;
     pub const UPWARDS: u16 = DEFAULT | 0x0800;
 
