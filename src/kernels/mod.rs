@@ -147,15 +147,49 @@ pub struct Kernel {
     /// A line may be cut into pieces, with the accumulator passed on, at multiples of this many
     /// elements only.
     pub grid: usize,
-    /// A scan of a tile from an accumulator ends with what `across` makes of that and of the total of the
-    /// tile alone, bit for bit; accumulators are elements.
-    pub splits: bool,
+    /// How an accumulator is brought past a part of a line that others scan.
+    pub splits: Splits,
     /// Bytes of an accumulator.
     pub acc_size: usize,
     /// Finds the first overflow, in the integer types.
     pub check: Option<Check>,
     /// Scans few elements, in the operations that are plain.
     pub few: Option<Few>,
+}
+
+/// How an accumulator is brought past elements without a scan that starts from it, bit for bit.
+pub enum Splits {
+    /// Not at all.
+    Never,
+    /// A scan of a tile from an accumulator ends with what `across` makes of that and of the total of the
+    /// tile alone; accumulators are elements.
+    Totals,
+    /// By other numbers than elements.
+    Folds(&'static Folds),
+}
+
+impl Splits {
+    /// Whether there is a way.
+    pub fn possible(&self) -> bool {
+        !matches!(self, Splits::Never)
+    }
+}
+
+/// How elements are folded to numbers of their own that an accumulator can be brought past them with.
+pub struct Folds {
+    /// Bytes of the numbers of a tile, which are doubles.
+    pub size: usize,
+    /// Writes the numbers of a row.
+    ///
+    /// # Safety
+    /// As [`Run`], of one row, of which only the elements are looked at; there is room for the numbers.
+    pub fold: unsafe fn(&Block, *mut u8),
+    /// Brings the accumulator past the row with these numbers, or leaves it as it is and returns false: then the
+    /// row is to be scanned.
+    ///
+    /// # Safety
+    /// As [`Run`], of one row, whose results are not written.
+    pub append: unsafe fn(&Block, *const u8) -> bool,
 }
 
 /// Scans a line of elements, of which there is one at least, and so few that nothing but one after the other is
@@ -224,7 +258,7 @@ pub const fn generic<A: Accumulate>() -> Kernel {
         backward: None,
         across: across::run::<A>,
         grid: 1,
-        splits: false,
+        splits: Splits::Never,
         acc_size: size_of::<A::Acc>(),
         check: None,
         few: None,

@@ -8,7 +8,7 @@ use super::{SHARED_FROM, run};
 use crate::accumulate::Plain;
 use crate::dtype::DType;
 use crate::elem::Elem;
-use crate::kernels::{self, Kernel};
+use crate::kernels::{self, Kernel, Splits};
 use crate::op::{Combine, Op};
 use crate::plan::{Carries, Dims, Operand, Options, Plan, Request};
 
@@ -43,7 +43,7 @@ const GENERIC: Kernel = kernels::generic::<Plain<Append, Brackets>>();
 
 /// The same for plans whose lines can be shared.
 static KERNEL: Kernel = Kernel {
-    splits: true,
+    splits: Splits::Totals,
     ..GENERIC
 };
 

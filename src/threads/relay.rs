@@ -19,10 +19,11 @@
 //! # The bits
 //!
 //! It needs that a scan from a carry ends with that carry combined with each tile's own total in turn, bit
-//! for bit ([`Kernel::splits`](crate::kernels::Kernel::splits)): so it is with every operation that is
-//! exact, and with the fixed grouping of reassociated floats, of which a tile is one chunk. Then it does
-//! not matter who takes which chunk, nor whether there are chunks at all. Totals are found by a scan whose
-//! results stay in the first-level cache, and combined by the kernel's scan across, of one column.
+//! for bit ([`Splits`]): so it is with every operation that is exact, and with the fixed grouping of
+//! reassociated floats, of which a tile is one chunk. Then it does not matter who takes which chunk, nor
+//! whether there are chunks at all. Totals are found by a scan whose results stay in the first-level cache,
+//! and combined by the kernel's scan across, of one column. Compensated scans have more than an element for a
+//! total, and may find that the carry makes an exception of a chunk; then it is scanned before the carry goes on.
 //!
 //! # Never slower
 //!
@@ -51,7 +52,7 @@ mod tests;
 use super::{Counter, Shared};
 use crate::dtype::DType;
 use crate::environment;
-use crate::kernels::{Block, Spacing, TILE};
+use crate::kernels::{Block, LARGEST_ACCUMULATOR, Spacing, Splits, TILE};
 use crate::nest::{self, Progress};
 use crate::plan::Plan;
 use crate::pool;
@@ -61,6 +62,7 @@ use pace::{ALONE, Pace, Turn, Verdict};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -105,8 +107,18 @@ const MOST_TILES: usize = TURN * CHUNK_BYTES / TILE;
 /// 100 us, 2 10^6 i32 took 1.2 times as long where the other core was busy, and 1.1 with this.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// Room for an accumulator, which is a total too: an element.
-type Acc = MaybeUninit<u128>;
+/// Room for an accumulator.
+type Acc = MaybeUninit<[u128; LARGEST_ACCUMULATOR / size_of::<u128>()]>;
+
+/// Room for the total of a tile: an element.
+type Total = MaybeUninit<u128>;
+
+/// Bytes that are folded to as many bytes of numbers as a helper's turn may have: the numbers of a
+/// compensated stretch of 64 elements of 16 bits are 32 bytes.
+const FOLDED: usize = 4;
+
+/// Room for the totals of a helper's turn, or for what it is folded to.
+type Totals = MaybeUninit<[Total; TURN * CHUNK_BYTES / FOLDED / size_of::<Total>()]>;
 
 /// Bytes of a plan's input and output.
 fn bytes(plan: &Plan) -> u64 {
@@ -117,7 +129,7 @@ fn bytes(plan: &Plan) -> u64 {
 /// Whether a plan is one line that threads can share, and worth it.
 pub fn fits(plan: &Plan) -> bool {
     plan.lines == 1
-        && plan.kernel.splits
+        && plan.kernel.splits.possible()
         && plan.direct_x
         && plan.direct_out
         && bytes(plan) >= SHARED_BYTES
@@ -384,16 +396,18 @@ impl<'p, 'd> Relay<'p, 'd> {
     ) -> Result<Range<usize>, Error> {
         let elements = self.elements(mine);
         let n = elements.len();
-        let mut totals = [Acc::uninit(); MOST_TILES];
-        let totals = &mut totals[..n.div_ceil(TILE)];
+        let started = self.started(mine.start);
+        let mut totals = Totals::uninit();
         // SAFETY: this function's; the carry is this thread's from where it has come to the chunks until
         // it is passed on.
-        let (mut before, started) = unsafe {
-            self.fold(elements.start, elements.end, totals);
+        let mut before = unsafe {
+            self.fold(&elements, &mut totals);
             self.wait(mine.start)?;
-            let (before, started) = (*self.carry.get(), self.started(mine.start));
-            self.append(totals, started);
-            (before, started)
+            let before = *self.carry.get();
+            if !self.append(&elements, &totals, started) {
+                return self.scan_on(mine, take, progress);
+            }
+            before
         };
         self.pass_on(mine.end);
         let next = take();
@@ -479,16 +493,58 @@ impl<'p, 'd> Relay<'p, 'd> {
         unsafe { (self.plan.along)(&block) }
     }
 
+    /// Finds what the carry is to be brought past a part of the line with.
+    ///
+    /// # Safety
+    /// As [`help`](Self::help); nobody writes the part, which is a helper's turn at most.
+    unsafe fn fold(&self, part: &Range<usize>, totals: &mut Totals) {
+        let totals = totals.as_mut_ptr();
+        // SAFETY: this function's.
+        unsafe {
+            match self.plan.kernel.splits {
+                Splits::Never => {}
+                Splits::Totals => self.total(part, totals.cast()),
+                Splits::Folds(folds) => {
+                    debug_assert!(part.len().div_ceil(TILE) * folds.size <= size_of::<Totals>());
+                    let block = self.block(part.clone(), ptr::null_mut(), false);
+                    (folds.fold)(&block, totals.cast());
+                }
+            }
+        }
+    }
+
+    /// Brings the carry past a part of the line that has been [folded](Self::fold); returns false if that part has to
+    /// be scanned instead.
+    ///
+    /// # Safety
+    /// As [`help`](Self::help); this thread has the carry, and nobody writes the part.
+    unsafe fn append(&self, part: &Range<usize>, totals: &Totals, started: bool) -> bool {
+        let totals = totals.as_ptr();
+        // SAFETY: this function's.
+        unsafe {
+            match self.plan.kernel.splits {
+                Splits::Never => false,
+                Splits::Totals => {
+                    self.append_totals(part.len().div_ceil(TILE), totals.cast(), started);
+                    true
+                }
+                Splits::Folds(folds) => {
+                    let block = self.block(part.clone(), self.carry.get(), started);
+                    (folds.append)(&block, totals.cast())
+                }
+            }
+        }
+    }
+
     /// Finds the total of each tile of a part of the line.
     ///
     /// # Safety
-    /// As [`help`](Self::help); nobody writes the part, and it has as many tiles as there are totals.
-    unsafe fn fold(&self, start: usize, end: usize, totals: &mut [Acc]) {
+    /// As [`fold`](Self::fold); there is room for the totals.
+    unsafe fn total(&self, part: &Range<usize>, totals: *mut Total) {
         let mut nowhere = MaybeUninit::<[u128; TILE]>::uninit();
         let size = self.plan.dtypes[2].size();
-        for (tile, total) in totals.iter_mut().enumerate() {
-            let at = start + tile * TILE;
-            let range = at..end.min(at + TILE);
+        for (tile, at) in part.clone().step_by(TILE).enumerate() {
+            let range = at..part.end.min(at + TILE);
             // The first place in the line's direction.
             let first = match self.plan.backward {
                 true => (range.len() - 1) * size,
@@ -498,23 +554,23 @@ impl<'p, 'd> Relay<'p, 'd> {
                 out: nowhere.as_mut_ptr().cast::<u8>().wrapping_add(first),
                 exclusive: false,
                 stream: false,
-                ..self.block(range, total, false)
+                ..self.block(range, totals.wrapping_add(tile).cast(), false)
             };
             // SAFETY: 1 of the plan; there is room for the results of a tile of any type.
             unsafe { (self.plan.along)(&block) };
         }
     }
 
-    /// Appends totals to the carry.
+    /// Appends so many totals to the carry.
     ///
     /// # Safety
-    /// This thread has the carry.
-    unsafe fn append(&self, totals: &[Acc], started: bool) {
-        let mut nowhere = Acc::uninit();
+    /// This thread has the carry, and they are there.
+    unsafe fn append_totals(&self, n: usize, totals: *const Total, started: bool) {
+        let mut nowhere = Total::uninit();
         // One by one: rows of results must not meet, and nobody wants these.
-        for (i, total) in totals.iter().enumerate() {
+        for i in 0..n {
             let block = Block {
-                x: total.as_ptr().cast(),
+                x: totals.wrapping_add(i).cast(),
                 x_pitch: 0,
                 out: nowhere.as_mut_ptr().cast(),
                 out_pitch: 0,

@@ -82,6 +82,7 @@
 
 mod chain;
 mod down;
+mod folds;
 mod lanes;
 mod line;
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::{Block, Carries, Family, Kernel, generic};
+use super::{Block, Carries, Family, Folds, Kernel, Splits, generic};
 use crate::accumulate::Accumulate;
 use crate::compensate::{Append, Compensate, Own};
 use crate::dtype::DType;
@@ -334,6 +335,24 @@ unsafe fn rows_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(str
     unsafe { down::rows::<O, T, ByTwo<T::Anywhere>, P>(strip) }
 }
 
+/// [`Folds::fold`] for every processor.
+unsafe fn fold_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    block: &Block,
+    numbers: *mut u8,
+) {
+    // SAFETY: this function's.
+    unsafe { folds::fold::<O, T, P, T::Anywhere>(block, numbers, 0) }
+}
+
+/// [`Folds::append`] for every processor.
+unsafe fn append_anywhere<O: Combine<T>, T: ByStretches<O, P>, const P: usize>(
+    block: &Block,
+    numbers: *const u8,
+) -> bool {
+    // SAFETY: this function's.
+    unsafe { folds::append::<O, T, P, Split>(&Stretched::<O, T, P>::ANYWHERE, block, numbers) }
+}
+
 /// The same where all is ordinary and no zero's sign is at stake; `None` elsewhere, with anything in
 /// the results' places.
 ///
@@ -469,6 +488,8 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Stretched<O, T, P> {
         }
     };
 
+    const FOLDS: Folds = Folds::of::<P>(fold_anywhere::<O, T, P>, append_anywhere::<O, T, P>);
+
     /// Scans every row of the block.
     ///
     /// # Safety
@@ -498,6 +519,7 @@ impl<O: Combine<T>, T: ByStretches<O, P>, const P: usize> Family for Stretched<O
         along: Self::along,
         across: Self::across,
         grid: STRETCH,
+        splits: Splits::Folds(&Self::FOLDS),
         ..generic::<Self>()
     };
 }

@@ -20,11 +20,11 @@ use super::chain::{Chains, Steps};
 use super::down::{self, Down, Group, Strip};
 use super::lanes::Two;
 use super::line::Line;
-use super::{ByStretches, STRETCH, Scan, StateOf, Stretched, stretch};
+use super::{ByStretches, STRETCH, Scan, StateOf, Stretched, folds, stretch};
 use crate::compensate::Append;
 use crate::dtype::DType;
 use crate::elem::{Bf16, Complex, F16};
-use crate::kernels::{Block, Family, Kernel, Lines, Panels, family};
+use crate::kernels::{Block, Family, Folds, Kernel, Lines, Panels, Splits, family};
 use crate::op::{Combine, Op, Prod, Sum};
 use crate::pair::Fused;
 use crate::simd::Isa;
@@ -66,6 +66,27 @@ where
 {
     // SAFETY: this function's.
     unsafe { stretch::<O, T, P, <T as Columns<P, N, K>>::Beside, Fused>(line) }
+}
+
+/// [`Folds::append`].
+///
+/// # Safety
+/// As there; the processor has these instruction sets.
+#[target_feature(enable = "avx2,fma,f16c,bmi2")]
+unsafe fn append_with_fma<O, T, const P: usize, const N: usize, const K: usize>(
+    block: &Block,
+    numbers: *const u8,
+) -> bool
+where
+    O: Combine<T>,
+    T: Columns<P, N, K> + ByStretches<O, P>,
+    Wide: Group<T, P>,
+{
+    // SAFETY: this function's.
+    unsafe {
+        let scan = &Pairs::<O, T, P, N, K>::SQUARES.rest;
+        folds::append::<O, T, P, Fused>(scan, block, numbers)
+    }
 }
 
 /// Rows for [`Down`].
@@ -111,6 +132,8 @@ where
             Self::SQUARES.rest,
         ),
     };
+
+    const FOLDS: Folds = Folds::of::<P>(Self::fold, append_with_fma::<O, T, P, N, K>);
 
     const SQUARES: Squares = Squares {
         rows: Self::ROWS,
@@ -203,6 +226,7 @@ where
     const KERNEL: Kernel = Kernel {
         along: Self::along,
         across: Self::across,
+        splits: Splits::Folds(&Self::FOLDS),
         ..Stretched::<O, T, P>::KERNEL
     };
 }

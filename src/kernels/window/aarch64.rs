@@ -6,7 +6,7 @@ use super::scan::{Exact, Grouped, Scan, Spec};
 use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, F16};
-use crate::kernels::{Mode, family};
+use crate::kernels::{Mode, Splits, family};
 use crate::op::{Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::neon::Neon;
@@ -23,7 +23,7 @@ struct ExactOf<S, F>(PhantomData<(S, F)>);
 impl<S: Spec, F: Family + 'static> Family for ExactOf<S, F> {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S>(),
-        splits: true,
+        splits: Splits::Totals,
         ..F::KERNEL
     };
 }
@@ -40,7 +40,7 @@ impl<S: Spec, F: Family + 'static, const U: usize> Family for GroupedOf<S, F, U>
     const KERNEL: Kernel = Kernel {
         along: grouped_scan::<S, U>(),
         grid: CHUNK,
-        splits: true,
+        splits: Splits::Totals,
         ..F::KERNEL
     };
 }

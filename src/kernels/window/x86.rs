@@ -6,7 +6,7 @@ use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::accumulate::Saturating;
 use crate::dtype::DType;
 use crate::elem::{Bf16, Bool, Complex, Elem, F16};
-use crate::kernels::{Block, Mode, family};
+use crate::kernels::{Block, Mode, Splits, family};
 use crate::op::{CappedSum, Max, Min, Op, Prod, Sum};
 use crate::simd::Isa;
 use crate::simd::registers::{Registers, Task};
@@ -22,7 +22,7 @@ where
 {
     const KERNEL: Kernel = Kernel {
         along: exact_scan::<S, U, G>(),
-        splits: true,
+        splits: Splits::Totals,
         backward: backward::<S, Exact<S, U, G, true>>(),
         ..F::KERNEL
     };
@@ -93,7 +93,7 @@ where
         along: grouped_scan::<S, U, G>(),
         backward: backward::<S, Grouped<S, U, G, true>>(),
         grid: CHUNK,
-        splits: true,
+        splits: Splits::Totals,
         ..F::KERNEL
     };
 }

@@ -158,7 +158,7 @@ fn check<T: Copy>(op: Op, dtypes: [DType; 2], mode: Mode, x: impl Fn(usize) -> T
             for threads in [1, 2, 3, 8] {
                 let found = scanned(case, &x, |plan| {
                     // Elsewhere there are no such kernels, or none that run backward.
-                    match plan.kernel.splits && plan.direct_x && plan.direct_out {
+                    match plan.kernel.splits.possible() && plan.direct_x && plan.direct_out {
                         true => together(plan, threads),
                         false => alone(plan),
                     }
@@ -222,6 +222,81 @@ fn reassociated_floats_are_the_same_for_any_number_of_threads() {
     });
     // All -0.0: nothing may make +0.0 of it.
     check(Op::Sum, [DType::F64; 2], mode, |_| -0.0f64);
+}
+
+#[test]
+fn compensated_sums_are_the_same_for_any_number_of_threads() {
+    let mode = Mode::Compensated;
+    check(Op::Sum, [DType::F64; 2], mode, fraction);
+    check(Op::Sum, [DType::F32; 2], mode, |i| fraction(i) as f32);
+    check(Op::Sum, [DType::C64; 2], mode, |i| Complex {
+        re: fraction(i) as f32,
+        im: -fraction(3 * i) as f32,
+    });
+    check(Op::Sum, [DType::C128; 2], mode, |i| Complex {
+        re: fraction(i),
+        im: -0.0,
+    });
+    // Halves from 1 to 2, of either sign.
+    check(Op::Sum, [DType::F16; 2], mode, |i| {
+        (noise(i) & 0x83ff) as u16 | 0x3c00
+    });
+    check(Op::Sum, [DType::F64; 2], mode, |_| -0.0f64);
+}
+
+#[test]
+fn compensated_sums_with_exceptions_are_the_same_for_any_number_of_threads() {
+    let mode = Mode::Compensated;
+    // Beyond the range and back, within a stretch and over many.
+    check(Op::Sum, [DType::F64; 2], mode, |i| {
+        match noise(i / 3000) % 4 {
+            0 => 1e308 * fraction(i),
+            1 => fraction(i),
+            2 if i % 64 == 5 => 1.2e308,
+            2 if i % 64 == 6 => -1.2e308,
+            _ => 0.0,
+        }
+    });
+    check(Op::Sum, [DType::F32; 2], mode, |i| match i % 7000 {
+        6000 => 3e38f32,
+        6001 => -3e38,
+        _ => fraction(i) as f32,
+    });
+    check(Op::Sum, [DType::F64; 2], mode, |i| match i {
+        30_000 => f64::INFINITY,
+        70_000 => f64::NAN,
+        _ => fraction(i),
+    });
+    check(Op::Sum, [DType::C128; 2], mode, |i| Complex {
+        re: if i == 12_345 { f64::INFINITY } else { 0.5 },
+        im: fraction(i),
+    });
+}
+
+#[test]
+fn compensated_products_are_the_same_for_any_number_of_threads() {
+    let mode = Mode::Compensated;
+    let near_one = |i: usize| 1.0 + fraction(i) * 1e-3;
+    check(Op::Prod, [DType::F64; 2], mode, near_one);
+    check(Op::Prod, [DType::F32; 2], mode, |i| near_one(i) as f32);
+    let complex = |i: usize| Complex {
+        re: near_one(i),
+        im: fraction(2 * i) * 1e-3,
+    };
+    check(Op::Prod, [DType::C128; 2], mode, complex);
+    check(Op::Prod, [DType::C64; 2], mode, |i| Complex {
+        re: complex(i).re as f32,
+        im: complex(i).im as f32,
+    });
+    // Out of the range of results and of that of doubles, back again, and to zero.
+    check(Op::Prod, [DType::F64; 2], mode, |i| match i {
+        60_000 => -0.0,
+        _ => match noise(i / 2000) % 4 {
+            0 => 1.5,
+            1 => 0.6,
+            _ => near_one(i),
+        },
+    });
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use super::super::chain::{Chains, Numbers, Steps};
 use super::super::lanes::Lanes;
-use super::super::{ByStretches, STRETCH, State, StateOf, Stretched};
+use super::super::{ByStretches, STRETCH, State, StateOf, Stretched, folds};
 use super::Pairs;
 use super::columns::Columns;
 use super::registers::{Eight, Watch};
 use crate::accumulate::Accumulate;
 use crate::compensate::Append;
+use crate::kernels::Block;
 use crate::op::Combine;
 use crate::pair::Fused;
 use crate::simd::anchor;
@@ -240,6 +241,58 @@ impl<
             state.write(State { acc, last: end });
         }
         true
+    }
+
+    /// [`Folds::fold`](crate::kernels::Folds::fold): pairs of squares, and what is left stretch by stretch.
+    ///
+    /// # Safety
+    /// As there; the processor has the instruction sets.
+    #[target_feature(enable = "avx2,fma,f16c,bmi2")]
+    pub unsafe fn fold(block: &Block, numbers: *mut u8) {
+        let pairs = block.len / (Self::ROWS * STRETCH);
+        // SAFETY: this function's.
+        unsafe {
+            for pair in 0..pairs {
+                let x = block.x.cast::<T>().add(pair * Self::ROWS * STRETCH);
+                let mut own = [T::Chains::own(); K];
+                let mut greatest = [Eight::of(0.0, 0.0); K];
+                for at in (0..STRETCH).step_by(N) {
+                    let columns = T::load(x.add(at));
+                    each_column!(n => {
+                        let doubles = T::widen(columns[n]);
+                        for k in 0..K {
+                            own[k] = T::Chains::push_own(own[k], doubles[k]);
+                            if T::Chains::WATCHED {
+                                greatest[k] = doubles[k].magnitude().larger(greatest[k]);
+                            }
+                        }
+                    });
+                }
+                let mut lanes = [[Eight::of(0.0, 0.0); K]; 4];
+                for k in 0..K {
+                    for (lanes, own) in lanes.iter_mut().zip(own[k].as_ref()) {
+                        lanes[k] = *own;
+                    }
+                    if T::Chains::WATCHED {
+                        lanes[folds::GREATEST][k] = greatest[k];
+                    }
+                }
+                let lanes = (&raw const lanes).cast::<f64>();
+                for row in 0..Self::ROWS {
+                    let mut own = [[0.0; P]; 4];
+                    for (i, number) in own.iter_mut().enumerate() {
+                        for (p, part) in number.iter_mut().enumerate() {
+                            let at = i * 8 * K + place::<T, P, N, K>(row, 0, p);
+                            *part = lanes.add(at).read();
+                        }
+                    }
+                    let numbers = numbers.cast::<[[f64; P]; 4]>();
+                    numbers.add(pair * Self::ROWS + row).write(own);
+                }
+            }
+            let rest = pairs * Self::ROWS;
+            folds::fold::<O, T, P, <T as Columns<P, N, K>>::Beside>(block, numbers, rest);
+        }
     }
 
     /// Adds a column to the stretches by themselves, and leaves it in the room.
