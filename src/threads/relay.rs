@@ -63,7 +63,7 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,8 @@ const SHARED_BYTES: u64 = 8 << 20;
 /// at 160 MB and 0.65 at 800 MB.
 const SHARED_BYTES_LATE: u64 = 256 << 20;
 
-/// Time that the carry takes from core to core and back: below it, a wait is none.
+/// Time that the carry takes from core to core and back: a wait that is no longer, but for what is done with the
+/// carry there, is none.
 const HOP: Duration = Duration::from_micros(2);
 
 /// Bytes of a chunk, in the input or the output, whichever has more.
@@ -184,6 +185,8 @@ struct Relay<'p, 'd> {
     carry: UnsafeCell<Acc>,
     /// The core that the caller was on, as [`pool::core`] says.
     core: AtomicI32,
+    /// Nanoseconds that it took to bring the carry past a helper's turn, the last time.
+    appending: AtomicU64,
     /// Others than the caller have come.
     helped: AtomicBool,
     /// Somebody gave up: nobody may wait any more.
@@ -228,6 +231,7 @@ impl<'p, 'd> Relay<'p, 'd> {
             reached: AtomicUsize::new(0),
             carry: UnsafeCell::new(MaybeUninit::uninit()),
             core: AtomicI32::new(pool::core()),
+            appending: AtomicU64::new(0),
             helped: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
@@ -404,9 +408,12 @@ impl<'p, 'd> Relay<'p, 'd> {
             self.fold(&elements, &mut totals);
             self.wait(mine.start)?;
             let before = *self.carry.get();
+            let start = Instant::now();
             if !self.append(&elements, &totals, started) {
                 return self.scan_on(mine, take, progress);
             }
+            let taken = start.elapsed().as_nanos() as u64;
+            self.appending.store(taken, Ordering::Relaxed);
             before
         };
         self.pass_on(mine.end);
@@ -442,7 +449,10 @@ impl<'p, 'd> Relay<'p, 'd> {
         match self.stopped.load(Ordering::SeqCst) {
             // Whoever has stopped knows why.
             true => Err(Error::Cancelled { done: 0, total: 0 }),
-            false => Ok(waited && start.elapsed() > HOP),
+            false => {
+                let appending = Duration::from_nanos(self.appending.load(Ordering::Relaxed));
+                Ok(waited && start.elapsed() > HOP + appending)
+            }
         }
     }
 
