@@ -35,6 +35,8 @@ pub trait Real: Copy + PartialOrd + 'static {
     fn sign_bit_at_edge(self) -> Self;
     /// Whether two numbers have the same sign and the same exponent.
     fn level(self, other: Self) -> bool;
+    /// Whether this is twice `half`, give or take a quarter.
+    fn is_steady(self, half: Self) -> bool;
     /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay
     /// within the binade.
     fn stays(self, origin: Self, taken: usize, steps: usize) -> bool;
@@ -76,6 +78,11 @@ macro_rules! real {
             #[inline(always)]
             fn level(self, other: $real) -> bool {
                 (self.to_bits() ^ other.to_bits()) & Self::HIGH == 0
+            }
+
+            #[inline(always)]
+            fn is_steady(self, half: $real) -> bool {
+                (half + half - self).abs() <= self.abs() / 4.0
             }
 
             #[inline(always)]

@@ -65,6 +65,13 @@ const SHORT_FOR_CHAINS: usize = 768;
 /// A fifth of 32 MiB was the largest size at which they never lost.
 const CHAINS_SHARE: usize = 5;
 
+/// Elements up to which groups are preferred to guessed chains if the sum has been steady, while each attempt has so
+/// many groups, which pay for its failure, and a better forecast is not waited for longer than so many groups' lengths:
+/// where a steady sum leaves its binade, it is one or two.
+const OPENING: usize = 4096;
+const PAYING: usize = 3;
+const EDGES: usize = 4;
+
 /// Groups of the same run from which on groups are preferred to guessed chains.
 const GOOD_RUN: usize = 24;
 
@@ -108,6 +115,9 @@ pub trait Method: 'static {
     /// Whether `steps` steps as long as the mean step of the `taken` from `origin` to here stay where
     /// groups succeed.
     fn stays(sum: Self::T, origin: Self::T, taken: usize, steps: usize) -> bool;
+
+    /// Whether a sum is about twice what it was half the way to it.
+    fn is_steady(sum: Self::T, half: Self::T) -> bool;
 
     /// Whether two results are in the same binade.
     fn level(result: Self::T, other: Self::T) -> bool;
@@ -412,13 +422,36 @@ unsafe fn chained<M: Method>(
     };
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
     let mut credit = loss(M::BLOCKS[0]) + FAILURE + n / SHARE;
-    // A piece of a longer line is short, and begins where the sum has long left the small binades.
-    if started.is_some() && n > i && M::ready(sum) {
-        // SAFETY: the groups lie within the line.
-        let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
-        sum = carry;
-        i += done * M::GROUP;
-        credit = credit + done * (M::GROUP * M::SAVED / 8) - FAILURE;
+    // A piece of a longer line begins where the sum has long left the small binades, and a sum that grows steadily
+    // stays in the larger ones: groups from the start, with a group's plain additions over each edge.
+    let at = |place: usize| {
+        // SAFETY: calls below pass place < i.
+        unsafe { out.add(place).read_unaligned() }
+    };
+    let mut fresh = started.is_some();
+    let mut edges = match fresh || M::is_steady(sum, at(i / 2 - 1)) {
+        true => 0,
+        false => EDGES,
+    };
+    while edges < EDGES && i < OPENING && n - i >= M::GROUP && M::ready(sum) {
+        if fresh || M::stays(sum, origin, i, PAYING * M::GROUP) {
+            fresh = false;
+            // SAFETY: the groups lie within the line.
+            let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
+            sum = carry;
+            i += done * M::GROUP;
+            credit = credit + done * (M::GROUP * M::SAVED / 8) - FAILURE;
+            if done < PAYING {
+                break;
+            }
+            edges = 0;
+        }
+        let to = n.min(i + M::GROUP);
+        if i < to {
+            sum = plain(i, to, Some(sum));
+            i = to;
+        }
+        edges += 1;
     }
 
     let mut run = 1;

@@ -167,6 +167,11 @@ where
     }
 
     #[inline(always)]
+    fn is_steady(sum: F::T, half: F::T) -> bool {
+        F::wide(sum).is_steady(F::wide(half))
+    }
+
+    #[inline(always)]
     fn level(result: F::T, other: F::T) -> bool {
         F::wide(result).level(F::wide(other))
     }

@@ -268,6 +268,11 @@ where
     }
 
     #[inline(always)]
+    fn is_steady(sum: T, half: T) -> bool {
+        sum.all(half, |sum, half| sum.is_steady(half))
+    }
+
+    #[inline(always)]
     fn level(result: T, other: T) -> bool {
         result.all(other, Real::level)
     }
