@@ -147,3 +147,19 @@ mod tests {
         }
     }
 }
+
+/// A loop over `0..$n` for a constant of 8 or less, written out. Where there is assembly in a body the compiler takes it
+/// for a long one and keeps the loop, and with it in memory all registers that the loop counts.
+macro_rules! unrolled {
+    ($k:ident in $n:expr => $body:block) => {
+        const { assert!($n <= 8) };
+        $crate::simd::unrolled!(@ $k, $n, $body, 0 1 2 3 4 5 6 7);
+    };
+    (@ $k:ident, $n:expr, $body:block, $($i:literal)*) => { $(
+        if $i < $n {
+            let $k: usize = $i;
+            $body
+        }
+    )* };
+}
+pub(crate) use unrolled;

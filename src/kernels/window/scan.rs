@@ -14,6 +14,7 @@ use crate::elem::{CastFrom, Elem};
 use crate::kernels::{Block, along};
 use crate::op::Combine;
 use crate::simd::registers::{Apply, Load, Registers, Room, Store, Task};
+use crate::simd::unrolled;
 pub use grouped::Grouped;
 use std::marker::PhantomData;
 
@@ -122,7 +123,7 @@ impl<S: Spec, const U: usize, const B: bool> Past<S, U, B> {
         let (whole, part) = (distance / S::LANES, distance % S::LANES);
         let past = &mut self.0[level];
         let mut doubled = sums;
-        for k in 0..G {
+        unrolled!(k in G => {
             // SAFETY: this function's.
             unsafe {
                 let before = if let Some(earlier) = earlier {
@@ -150,7 +151,7 @@ impl<S: Spec, const U: usize, const B: bool> Past<S, U, B> {
                     }
                 };
             }
-        }
+        });
         for u in 0..U {
             past[u] = sums[G - U + u];
         }

@@ -185,17 +185,43 @@ macro_rules! sums {
     }};
 }
 
-/// Maxima and minima of 64 bits, which AVX2 does by two instructions, and AVX-512 by one; `$more` for the
-/// rest.
-macro_rules! of_64_bits {
-    ($r:ident, $request:expr, else $more:expr) => {{
-        let (op, dtype) = $request;
-        match (op, dtype) {
+/// What AVX2 and AVX-512 have each for itself: by AVX-512, which has twice the registers, it takes 5 to 25 % less on an
+/// Emerald Rapids, and 64-bit maxima and minima are one instruction for two.
+macro_rules! of_32_bytes {
+    ($r:ident, $request:expr, $mode:expr) => {{
+        let regrouped = $mode == Mode::Reassociate;
+        match $request {
+            (Op::Max, DType::I8) => integer!($r, Max, i8, i8),
+            (Op::Max, DType::I16) => integer!($r, Max, i16, i16),
+            (Op::Max, DType::I32) => integer!($r, Max, i32, i32),
             (Op::Max, DType::I64) => integer!($r, Max, i64, i64),
+            (Op::Max, DType::U8) => integer!($r, Max, u8, u8),
+            (Op::Max, DType::U16) => integer!($r, Max, u16, u16),
+            (Op::Max, DType::U32) => integer!($r, Max, u32, u32),
             (Op::Max, DType::U64) => integer!($r, Max, u64, u64),
+            (Op::Min, DType::I8) => integer!($r, Min, i8, i8),
+            (Op::Min, DType::I16) => integer!($r, Min, i16, i16),
+            (Op::Min, DType::I32) => integer!($r, Min, i32, i32),
             (Op::Min, DType::I64) => integer!($r, Min, i64, i64),
+            (Op::Min, DType::U8) => integer!($r, Min, u8, u8),
+            (Op::Min, DType::U16) => integer!($r, Min, u16, u16),
+            (Op::Min, DType::U32) => integer!($r, Min, u32, u32),
             (Op::Min, DType::U64) => integer!($r, Min, u64, u64),
-            _ => $more,
+            (Op::Prod, DType::I8) => integer!($r, Prod, i8, u8),
+            (Op::Prod, DType::I16) => integer!($r, Prod, i16, u16),
+            (Op::Prod, DType::I32) => integer!($r, Prod, i32, u32),
+            (Op::Prod, DType::U8) => integer!($r, Prod, u8, u8),
+            (Op::Prod, DType::U16) => integer!($r, Prod, u16, u16),
+            (Op::Prod, DType::U32) => integer!($r, Prod, u32, u32),
+            (Op::Sum, DType::F32) if regrouped => grouped!($r, Sum, f32),
+            (Op::Sum, DType::F64) if regrouped => grouped!($r, Sum, f64),
+            (Op::Sum, DType::C64) if regrouped => grouped!($r, Sum, Complex<f32>),
+            (Op::Sum, DType::C128) if regrouped => grouped!($r, Sum, Complex<f64>),
+            (Op::Prod, DType::F32) if regrouped => grouped!($r, Prod, f32),
+            (Op::Prod, DType::F64) if regrouped => grouped!($r, Prod, f64),
+            (Op::Prod, DType::C64) if regrouped => grouped!($r, Prod, Complex<f32>),
+            (Op::Prod, DType::C128) if regrouped => grouped!($r, Prod, Complex<f64>),
+            _ => None,
         }
     }};
 }
@@ -210,31 +236,13 @@ fn products_of_64_bits(op: Op, dtype: DType) -> Option<&'static Kernel> {
     }
 }
 
-/// What is as fast by AVX2 as by AVX-512, within 5 %.
-fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
+/// What both do by AVX2. Maxima of floats take 8 % less by AVX-512 in long lines, and 25 % more in rows of 100.
+fn alike(op: Op, dtype: DType) -> Option<&'static Kernel> {
     match (op, dtype) {
-        (Op::Prod, DType::I8) => integer!(Avx2, Prod, i8, u8),
-        (Op::Prod, DType::U8) => integer!(Avx2, Prod, u8, u8),
-        (Op::Prod, DType::I16) => integer!(Avx2, Prod, i16, u16),
-        (Op::Prod, DType::U16) => integer!(Avx2, Prod, u16, u16),
-        (Op::Prod, DType::I32) => integer!(Avx2, Prod, i32, u32),
-        (Op::Prod, DType::U32) => integer!(Avx2, Prod, u32, u32),
         (Op::Sum, DType::Bool) => exact!(Avx2, Sum, Bool, Bool),
         (Op::Prod, DType::Bool) => exact!(Avx2, Prod, Bool, Bool),
         (Op::Max, DType::Bool) => exact!(Avx2, Max, Bool, Bool),
         (Op::Min, DType::Bool) => exact!(Avx2, Min, Bool, Bool),
-        (Op::Max, DType::I8) => integer!(Avx2, Max, i8, i8),
-        (Op::Min, DType::I8) => integer!(Avx2, Min, i8, i8),
-        (Op::Max, DType::U8) => integer!(Avx2, Max, u8, u8),
-        (Op::Min, DType::U8) => integer!(Avx2, Min, u8, u8),
-        (Op::Max, DType::I16) => integer!(Avx2, Max, i16, i16),
-        (Op::Min, DType::I16) => integer!(Avx2, Min, i16, i16),
-        (Op::Max, DType::U16) => integer!(Avx2, Max, u16, u16),
-        (Op::Min, DType::U16) => integer!(Avx2, Min, u16, u16),
-        (Op::Max, DType::I32) => integer!(Avx2, Max, i32, i32),
-        (Op::Min, DType::I32) => integer!(Avx2, Min, i32, i32),
-        (Op::Max, DType::U32) => integer!(Avx2, Max, u32, u32),
-        (Op::Min, DType::U32) => integer!(Avx2, Min, u32, u32),
         (Op::Max, DType::F16) => exact!(Avx2, Max, F16, f32),
         (Op::Min, DType::F16) => exact!(Avx2, Min, F16, f32),
         (Op::Max, DType::Bf16) => exact!(Avx2, Max, Bf16, f32),
@@ -243,14 +251,6 @@ fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
         (Op::Min, DType::F32) => exact!(Avx2, Min, f32, f32),
         (Op::Max, DType::F64) => exact!(Avx2, Max, f64, f64),
         (Op::Min, DType::F64) => exact!(Avx2, Min, f64, f64),
-        (Op::Sum, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f32),
-        (Op::Prod, DType::F32) if mode == Mode::Reassociate => grouped!(Avx2, Prod, f32),
-        (Op::Sum, DType::F64) if mode == Mode::Reassociate => grouped!(Avx2, Sum, f64),
-        (Op::Prod, DType::F64) if mode == Mode::Reassociate => grouped!(Avx2, Prod, f64),
-        (Op::Sum, DType::C64) if mode == Mode::Reassociate => grouped!(Avx2, Sum, Complex<f32>),
-        (Op::Prod, DType::C64) if mode == Mode::Reassociate => grouped!(Avx2, Prod, Complex<f32>),
-        (Op::Sum, DType::C128) if mode == Mode::Reassociate => grouped!(Avx2, Sum, Complex<f64>),
-        (Op::Prod, DType::C128) if mode == Mode::Reassociate => grouped!(Avx2, Prod, Complex<f64>),
         _ => None,
     }
 }
@@ -259,15 +259,13 @@ fn alike(op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
 pub fn kernel(isa: Isa, op: Op, dtype: DType, mode: Mode) -> Option<&'static Kernel> {
     let request = (op, dtype);
     match isa {
-        Isa::Avx512 => {
-            sums!(Avx512, request, else of_64_bits!(
-                Avx512, request, else
-                    products_of_64_bits(op, dtype).or_else(|| alike(op, dtype, mode))
-            ))
-        }
-        Isa::Avx2 => {
-            sums!(Avx2, request, else of_64_bits!(Avx2, request, else alike(op, dtype, mode)))
-        }
+        Isa::Avx512 => sums!(Avx512, request, else {
+            let own = of_32_bytes!(Avx512, request, mode);
+            own.or_else(|| products_of_64_bits(op, dtype)).or_else(|| alike(op, dtype))
+        }),
+        Isa::Avx2 => sums!(Avx2, request, else {
+            of_32_bytes!(Avx2, request, mode).or_else(|| alike(op, dtype))
+        }),
         // The rest would gain little from two lanes of 64 bits, or four of 32.
         Isa::Sse2 => sums!(Sse2, request, else None),
         Isa::Neon | Isa::Scalar => None,
@@ -314,27 +312,30 @@ fn widened_sums(x: DType) -> Option<Run> {
 }
 
 /// Reassociated scans of smaller floats in 64 bits.
-fn widened_floats(op: Op, x: DType) -> Option<Run> {
-    const G: usize = group::<Avx2>();
-    match (op, x) {
-        (Op::Sum, DType::F16) => Some(grouped_scan::<Scan<Avx2, Sum, F16, f64, f64>, 2, G>()),
-        (Op::Sum, DType::Bf16) => Some(grouped_scan::<Scan<Avx2, Sum, Bf16, f64, f64>, 2, G>()),
-        (Op::Sum, DType::F32) => Some(grouped_scan::<Scan<Avx2, Sum, f32, f64, f64>, 2, G>()),
-        (Op::Prod, DType::F32) => Some(grouped_scan::<Scan<Avx2, Prod, f32, f64, f64>, 2, G>()),
-        // Products of 16-bit floats are rare, and would be another 8 KB.
-        _ => None,
-    }
+macro_rules! widened_floats {
+    ($r:ident, $op:expr, $x:expr) => {{
+        const G: usize = group::<$r>();
+        match ($op, $x) {
+            (Op::Sum, DType::F16) => Some(grouped_scan::<Scan<$r, Sum, F16, f64, f64>, 2, G>()),
+            (Op::Sum, DType::Bf16) => Some(grouped_scan::<Scan<$r, Sum, Bf16, f64, f64>, 2, G>()),
+            (Op::Sum, DType::F32) => Some(grouped_scan::<Scan<$r, Sum, f32, f64, f64>, 2, G>()),
+            (Op::Prod, DType::F32) => Some(grouped_scan::<Scan<$r, Prod, f32, f64, f64>, 2, G>()),
+            (Op::Prod, DType::F16) => Some(grouped_scan::<Scan<$r, Prod, F16, f64, f64>, 2, G>()),
+            (Op::Prod, DType::Bf16) => Some(grouped_scan::<Scan<$r, Prod, Bf16, f64, f64>, 2, G>()),
+            _ => None,
+        }
+    }};
 }
 
 /// The scans for an instruction set that convert as they read, where there are some.
 pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<Run> {
-    let (regrouped, [x, dtype]) = (mode == Mode::Reassociate, dtypes);
-    if !matches!(isa, Isa::Avx512 | Isa::Avx2) {
-        return None;
-    }
-    match (op, dtype) {
-        (Op::Sum, DType::I64 | DType::U64) => widened_sums(x),
-        (_, DType::F64) if regrouped => widened_floats(op, x),
+    let [x, dtype] = dtypes;
+    match (isa, op, dtype) {
+        (Isa::Avx512 | Isa::Avx2, Op::Sum, DType::I64 | DType::U64) => widened_sums(x),
+        (Isa::Avx512, _, DType::F64) if mode == Mode::Reassociate => {
+            widened_floats!(Avx512, op, x)
+        }
+        (Isa::Avx2, _, DType::F64) if mode == Mode::Reassociate => widened_floats!(Avx2, op, x),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::compensate::Append;
 use crate::kernels::Block;
 use crate::op::Combine;
 use crate::pair::Fused;
-use crate::simd::anchor;
+use crate::simd::{anchor, unrolled};
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
@@ -110,20 +110,9 @@ pub unsafe fn elements<T: Columns<P, N, K>, const P: usize, const N: usize, cons
 macro_rules! each_column {
     ($n:ident => $body:block) => {
         if N > 4 {
-            for $n in 0..N {
-                $body
-            }
+            for $n in 0..N $body
         } else {
-            each_column!($n = 0, $body);
-            each_column!($n = 1, $body);
-            each_column!($n = 2, $body);
-            each_column!($n = 3, $body);
-        }
-    };
-    ($n:ident = $value:literal, $body:block) => {
-        if $value < N {
-            let $n = $value;
-            $body
+            unrolled!($n in N => $body);
         }
     };
 }

@@ -11,6 +11,7 @@ use crate::kernels::window::moves::{Way, repeat_last};
 use crate::kernels::window::{CHUNK, WINDOW};
 use crate::op::Combine;
 use crate::simd::registers::{Apply, Registers, Task};
+use crate::simd::unrolled;
 use std::marker::PhantomData;
 
 /// Floats in the fixed grouping of [the module](crate::kernels::window); `U` registers hold a window, and `G` a group; backward if `B`.
@@ -136,16 +137,16 @@ impl<S: Spec, const U: usize, const B: bool> State<S, U, B> {
         unsafe {
             let windows = self.past.windows::<G, FIRST>(elements, earlier, WINDOW);
             let mut shown = windows;
-            for k in 0..G {
+            unrolled!(k in G => {
                 if !(FIRST && k < U) {
                     shown[k] = S::R::apply(self.local[k % U], windows[k]);
                 }
                 self.local[k % U] = shown[k];
-            }
+            });
             if self.carried {
-                for k in 0..G {
+                unrolled!(k in G => {
                     shown[k] = S::R::apply_beside(self.carry, shown[k]);
-                }
+                });
             }
             let before = self.shown[U - 1];
             for u in 0..U {
