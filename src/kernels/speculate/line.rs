@@ -7,9 +7,10 @@
 //!   before one is through, nor if one of the last results was in another.
 //! - *Pause.* After a failure, and where the forecast is bad, elements are added one by one, for longer
 //!   and longer.
-//! - *Credit.* A line begins with the cost of one failure and a fiftieth of its length, and earns an
-//!   eightieth of what is added one by one and what successes save. Failures are paid from that. Who has
-//!   no credit cannot try, so that no line costs much more than one failure and 3 % over plain additions.
+//! - *Credit.* A line begins with a fiftieth of its length, with the cost of a failure if it goes on, and
+//!   with that of two if its sum has grown steadily so far; it earns an eightieth of what is added one by one
+//!   and what successes save. Failures are paid from that. Who has no credit cannot try, so that no line costs
+//!   much more than these failures and 3 % over plain additions.
 //!
 //! Guessed chains have a credit of their own, which begins with what one block may lose. Blocks that
 //! succeed add what they saved, less their repairs; where the credit is short, or the last results are of
@@ -43,10 +44,6 @@ const LONGEST_WAIT: usize = 1024;
 /// How far apart the results are that the forecast looks at, and how many they are.
 const APART: usize = 8;
 const LOOKS: usize = 3;
-
-/// What a failed group costs, in plain additions: for all types about the same, because their groups
-/// have the same number of vectors.
-const FAILURE: usize = 30;
 
 /// The part of a line that may be spent on failures, and the part of plain additions that is earned for
 /// them.
@@ -102,6 +99,10 @@ pub trait Method: 'static {
     const STREAMS: bool;
     /// Whether lines may run backward.
     const BACKWARD: bool;
+
+    /// What a failed group costs, in plain additions: for all types about the same, because their groups
+    /// have the same number of vectors.
+    const FAILURE: usize;
 
     /// Eighths of plain additions that groups save.
     const SAVED: usize;
@@ -308,13 +309,24 @@ pub unsafe fn line<M: Method>(
     };
     let first_pause = PAUSE.max(M::GROUP);
     let (mut pause, mut wait) = (first_pause, first_pause);
-    let mut credit = FAILURE + n / SHARE;
+    let failures = match started {
+        Some(_) => 1,
+        None => {
+            // SAFETY: a place of the output in front of `i`.
+            let half = unsafe {
+                let half = out.offset((i / 2 - 1) as isize * way.step());
+                half.read_unaligned()
+            };
+            if M::is_steady(sum, half) { 2 } else { 0 }
+        }
+    };
+    let mut credit = failures * M::FAILURE + n / SHARE;
     let (mut stream, mut streamed) = (false, false);
     while n - i >= M::GROUP {
         // Early in a line the mean step says little of what comes far behind.
         let mut plainly = wait.min(first_pause.max(i / 2));
         wait = (2 * wait).min(LONGEST_WAIT);
-        if credit >= FAILURE
+        if credit >= M::FAILURE
             && M::ready(sum)
             && level(i, sum)
             && M::stays(sum, origin, i, M::GROUP + M::GROUP / 4)
@@ -343,7 +355,7 @@ pub unsafe fn line<M: Method>(
             if done == groups {
                 continue;
             }
-            credit -= FAILURE;
+            credit -= M::FAILURE;
             wait = first_pause;
             if done > 0 {
                 pause = first_pause.max(pause / 2);
@@ -354,7 +366,7 @@ pub unsafe fn line<M: Method>(
             }
         }
         // Nobody stops before the next failure can be paid, nor but where a cache line of the output begins.
-        plainly = plainly.max(FAILURE.saturating_sub(credit) * EARNED);
+        plainly = plainly.max(M::FAILURE.saturating_sub(credit) * EARNED);
         plainly = plainly.next_multiple_of(M::GROUP);
         let to = n.min(i + plainly);
         sum = plain(i, to, Some(sum));
@@ -421,7 +433,7 @@ unsafe fn chained<M: Method>(
         _ => offset,
     };
     let mut sum = if i > 0 { plain(0, i, started) } else { origin };
-    let mut credit = loss(M::BLOCKS[0]) + FAILURE + n / SHARE;
+    let mut credit = loss(M::BLOCKS[0]) + M::FAILURE + n / SHARE;
     // A piece of a longer line begins where the sum has long left the small binades, and a sum that grows steadily
     // stays in the larger ones: groups from the start, with a group's plain additions over each edge.
     let at = |place: usize| {
@@ -440,7 +452,7 @@ unsafe fn chained<M: Method>(
             let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
             sum = carry;
             i += done * M::GROUP;
-            credit = credit + done * (M::GROUP * M::SAVED / 8) - FAILURE;
+            credit = credit + done * (M::GROUP * M::SAVED / 8) - M::FAILURE;
             if done < PAYING {
                 break;
             }
@@ -494,7 +506,7 @@ unsafe fn chained<M: Method>(
         let block = M::BLOCKS[0];
         let mut grouped = false;
         while n - i >= block
-            && credit >= FAILURE
+            && credit >= M::FAILURE
             && M::ready(sum)
             && M::stays(sum, origin, i, block)
         {
@@ -503,7 +515,7 @@ unsafe fn chained<M: Method>(
             let (done, carry) = unsafe { M::groups(&stretch(i, groups, sum)) };
             sum = carry;
             i += done * M::GROUP;
-            credit = (credit + done * (M::GROUP * M::SAVED / 8)).min(most) - FAILURE;
+            credit = (credit + done * (M::GROUP * M::SAVED / 8)).min(most) - M::FAILURE;
             if done < GOOD_RUN {
                 break;
             }

@@ -153,6 +153,7 @@ where
     const STREAMS: bool = false;
     const BACKWARD: bool = false;
     // Seven cycles an element where they are rounded, less than four where they are anchored.
+    const FAILURE: usize = 30;
     const SAVED: usize = 3;
     const BLOCKS: &[usize] = &[];
 

@@ -21,6 +21,8 @@ use std::marker::PhantomData;
     reason = "always that the processor has the instruction set"
 )]
 pub trait Set: 'static {
+    /// As [`Method::FAILURE`]. Most processors with AVX-512 add in two cycles, those without in three or four.
+    const FAILURE: usize;
     /// As [`Vector::LATE_BY_LOADS`], for elements of one or two words.
     const LATE_BY_LOADS: bool;
     /// The last `WORDS` words of `before` and all but as many of `v`.
@@ -67,6 +69,7 @@ align!(valignd_backward, "valignd {o}, {before}, {v}, 1");
 align!(valignq_backward, "valignq {o}, {before}, {v}, 1");
 
 impl Set for Avx512 {
+    const FAILURE: usize = 45;
     const LATE_BY_LOADS: bool = false;
 
     #[inline(always)]
@@ -123,6 +126,7 @@ impl Set for Avx512 {
 }
 
 impl Set for Avx2 {
+    const FAILURE: usize = 30;
     // Two shuffles, which go through few ports.
     const LATE_BY_LOADS: bool = true;
 
@@ -250,8 +254,13 @@ where
     type T = T;
     const ZERO: T = T::ZERO;
     const GROUP: usize = VECTORS * Self::LANES;
-    // With two elements to a vector a failure costs more of them.
-    const SHORT: usize = if Self::LANES == 2 { 2048 } else { 768 };
+    const FAILURE: usize = S::FAILURE;
+    // Groups of fewer elements save less, and two parts leave their binades twice as often.
+    const SHORT: usize = match (Self::LANES, size_of::<T>() / size_of::<T::Real>()) {
+        (2, _) => 2048,
+        (_, 2) => 1536,
+        _ => 768,
+    };
     const STREAMS: bool = true;
     const BACKWARD: bool = true;
     const SAVED: usize = T::SAVED;
