@@ -453,7 +453,7 @@ unsafe fn chained<M: Method>(
             sum = carry;
             i += done * M::GROUP;
             credit = credit + done * (M::GROUP * M::SAVED / 8) - M::FAILURE;
-            if done < PAYING {
+            if done + 1 < PAYING {
                 break;
             }
             edges = 0;
@@ -468,7 +468,8 @@ unsafe fn chained<M: Method>(
 
     let mut run = 1;
     let mut pause = PAUSE_FROM_CHAINS;
-    let mut smooth = true;
+    // What is left of a line that began with groups is not worth more than one guess.
+    let mut smooth = i <= SEEN + offset;
     let most = 2 * credit;
     loop {
         let sizes = if smooth { M::BLOCKS } else { &M::BLOCKS[..1] };
