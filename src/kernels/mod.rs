@@ -51,6 +51,11 @@ pub enum Mode {
     Compensated,
 }
 
+impl Mode {
+    /// Number of modes.
+    const COUNT: usize = 3;
+}
+
 /// What integers do when a result does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Overflow {
@@ -351,14 +356,14 @@ pub fn kernel(
     tuned(isa, op, dtype, mode, overflow).or_else(|| portable(op, dtype, mode, overflow))
 }
 
-/// What a request needs that leaves overflow at its default, and mode as well or asks for compensated results.
+/// What a request needs that leaves overflow at its default.
 #[derive(Clone, Copy)]
 pub struct Unplanned {
     /// The kernels on this process's instruction set,
     pub kernel: &'static Kernel,
     /// and what is done with their carries.
     pub carries: &'static Carries,
-    /// Scans few elements, where results are not compensated,
+    /// Scans few elements one operation after the other, where the mode says so,
     pub few: Option<Few>,
     /// at most so many of them.
     pub most: usize,
@@ -384,32 +389,29 @@ struct Table(UnsafeCell<MaybeUninit<[[Option<Unplanned>; DType::COUNT]; Op::COUN
 // SAFETY: a table is written once, before anyone reads it.
 unsafe impl Sync for Table {}
 
-/// Of compensated results, and of others.
-static TABLES: [Table; 2] = [const { Table(UnsafeCell::new(MaybeUninit::uninit())) }; 2];
+/// By mode.
+static TABLES: [Table; Mode::COUNT] =
+    [const { Table(UnsafeCell::new(MaybeUninit::uninit())) }; Mode::COUNT];
 
 /// Whether they are there.
-static FILLED: [Once; 2] = [const { Once::new() }; 2];
+static FILLED: [Once; Mode::COUNT] = [const { Once::new() }; Mode::COUNT];
 
 /// What such a request needs: looked up once.
 #[inline]
-pub fn unplanned(compensated: bool, op: Op, dtype: DType) -> Option<&'static Unplanned> {
-    if !FILLED[compensated as usize].is_completed() {
-        fill(compensated);
+pub fn unplanned(mode: Mode, op: Op, dtype: DType) -> Option<&'static Unplanned> {
+    if !FILLED[mode as usize].is_completed() {
+        fill(mode);
     }
     // SAFETY: it has been written, and is not any more.
-    let table = unsafe { (*TABLES[compensated as usize].0.get()).assume_init_ref() };
+    let table = unsafe { (*TABLES[mode as usize].0.get()).assume_init_ref() };
     table[op as usize][dtype as usize].as_ref()
 }
 
 /// Fills a table.
 #[cold]
 #[inline(never)]
-fn fill(compensated: bool) {
-    let mode = match compensated {
-        true => Mode::Compensated,
-        false => Mode::Sequential,
-    };
-    FILLED[compensated as usize].call_once(|| {
+fn fill(mode: Mode) {
+    FILLED[mode as usize].call_once(|| {
         let mut table = [[None; DType::COUNT]; Op::COUNT];
         for op in Op::ALL {
             for dtype in DType::ALL {
@@ -417,7 +419,7 @@ fn fill(compensated: bool) {
             }
         }
         // SAFETY: nobody else is here, and nobody reads before this returns.
-        unsafe { (*TABLES[compensated as usize].0.get()).write(table) };
+        unsafe { (*TABLES[mode as usize].0.get()).write(table) };
     });
 }
 

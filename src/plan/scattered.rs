@@ -7,7 +7,7 @@
 use super::arrange::{is_few_columns, stays_near};
 use super::converter;
 use super::request::{FLATTEN, Nan, Request};
-use super::small::mode;
+use super::small::is_sequential;
 use crate::dtype::{DType, Kind};
 use crate::kernels::{self, Block, Carries, Mode, Overflow, Run, Spaced, Spacing};
 use crate::op::Op;
@@ -48,8 +48,7 @@ impl Scattered {
         let (x, out, options) = (&request.x, request.out.as_ref()?, &request.options);
         let (dtype, lines) = (request.dtype, outer * inner);
         let carries = options.carry_in.is_some() || options.carry_out.is_some();
-        if carries || options.exclusive && options.initial || mode(options, n)? != Mode::Sequential
-        {
+        if carries || options.exclusive && options.initial || !is_sequential(options, n) {
             return None;
         }
         let (Spaced { along, longest }, load) = Self::kernel(request)?;
@@ -119,7 +118,7 @@ impl Scattered {
             false => 0,
         };
         let first = out.pointer.wrapping_offset(place * out_way.step);
-        let unplanned = || kernels::unplanned(false, request.op, dtype);
+        let unplanned = || kernels::unplanned(Mode::Sequential, request.op, dtype);
         Some(Scattered {
             along,
             block: Block {
@@ -169,7 +168,7 @@ impl Scattered {
     /// Whether there is no faster kernel for a line of a request's contiguous elements.
     fn has_no_other(request: &Request<'_>) -> bool {
         let (op, types) = (request.op, [request.x.dtype, request.dtype]);
-        kernels::unplanned(false, op, request.dtype).is_some_and(|unplanned| {
+        kernels::unplanned(Mode::Sequential, op, request.dtype).is_some_and(|unplanned| {
             let overflow = request.options.overflow;
             kernels::spaced(unplanned.kernel, op, types, Mode::Sequential, overflow)
                 .is_some_and(|spaced| spaced.longest == usize::MAX)
@@ -195,7 +194,7 @@ impl Scattered {
                 if let Some(along) = kernels::widened(op, [request.x.dtype, dtype]) {
                     return Some((Spaced { along, longest: 0 }, false));
                 }
-                kernels::unplanned(false, op, dtype)?.spaced
+                kernels::unplanned(Mode::Sequential, op, dtype)?.spaced
             }
         };
         Some((spaced?, true))

@@ -75,7 +75,7 @@ impl ShortLine {
             steps: [size as isize; 2],
             exclusive,
         };
-        let needed = kernels::unplanned(false, op, dtype)?;
+        let needed = kernels::unplanned(Mode::Sequential, op, dtype)?;
         let most = match exclusive {
             true => alone(needed.most),
             false => needed.most,
@@ -91,7 +91,7 @@ impl ShortLine {
     pub fn strided(op: Op, dtype: DType, mut line: Short, reverse: bool) -> Option<ShortLine> {
         let &Unplanned {
             kernel, few, most, ..
-        } = kernels::unplanned(false, op, dtype)?;
+        } = kernels::unplanned(Mode::Sequential, op, dtype)?;
         if few.is_none() || line.n > alone(most) || !lie_apart(&line, dtype.size()) {
             return None;
         }
@@ -203,7 +203,10 @@ impl Small {
         {
             return None;
         }
-        let mode = mode(options, n)?;
+        let mode = match options.mode {
+            Mode::Reassociate if inner > 1 || n < REGROUPED_FROM => Mode::Sequential,
+            mode => mode,
+        };
         let isa = Isa::current();
         // A truth value may be any byte before it is converted.
         let load = tile::convert(isa, x.dtype, dtype);
@@ -224,14 +227,13 @@ impl Small {
         {
             return None;
         }
-        let compensated = mode == Mode::Compensated;
         let &Unplanned {
             kernel,
             carries,
             few,
             most,
             spaced,
-        } = kernels::unplanned(compensated, request.op, dtype)?;
+        } = kernels::unplanned(mode, request.op, dtype)?;
         let along_reverse = options.reverse && inner == 1;
         let one_by_one = spaced.filter(|way| n <= way.longest).map(|way| way.along);
         let as_they_lie = match along_reverse {
@@ -282,13 +284,13 @@ impl Small {
     }
 }
 
-/// The mode of a scan of lines of `n` elements, if it does not regroup.
+/// Whether lines of `n` elements are scanned one operation after the other, wherever they lie.
 #[inline]
-pub fn mode(options: &Options, n: usize) -> Option<Mode> {
+pub fn is_sequential(options: &Options, n: usize) -> bool {
     match options.mode {
-        Mode::Reassociate if n < REGROUPED_FROM => Some(Mode::Sequential),
-        Mode::Reassociate => None,
-        mode => Some(mode),
+        Mode::Sequential => true,
+        Mode::Reassociate => n < REGROUPED_FROM,
+        Mode::Compensated => false,
     }
 }
 
