@@ -134,20 +134,6 @@ pub fn aligned() {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Isa;
-
-    #[test]
-    fn a_cap_never_raises_the_instruction_set() {
-        let best = Isa::best(None);
-        for cap in Isa::ALL {
-            let capped = Isa::best(Some(cap));
-            assert!(capped <= cap && capped <= best && capped.available());
-        }
-    }
-}
-
 /// A loop over `0..$n` for a constant of 8 or less, written out. Where there is assembly in a body the compiler takes it
 /// for a long one and keeps the loop, and with it in memory all registers that the loop counts.
 macro_rules! unrolled {
@@ -163,3 +149,17 @@ macro_rules! unrolled {
     )* };
 }
 pub(crate) use unrolled;
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+
+    #[test]
+    fn a_cap_never_raises_the_instruction_set() {
+        let best = Isa::best(None);
+        for cap in Isa::ALL {
+            let capped = Isa::best(Some(cap));
+            assert!(capped <= cap && capped <= best && capped.available());
+        }
+    }
+}

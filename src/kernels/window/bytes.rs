@@ -97,7 +97,7 @@ where
 /// # Safety
 /// As [`crate::kernels::Run`].
 #[inline(always)]
-unsafe fn rows(block: &Block, mut scan: impl FnMut(*const u8, *mut u64, u64) -> u64) {
+pub unsafe fn rows(block: &Block, mut scan: impl FnMut(*const u8, *mut u64, u64) -> u64) {
     let (mut x, mut out) = (block.x, block.out);
     for row in 0..block.rows {
         // SAFETY: one of the block's rows, and its accumulator.
@@ -116,7 +116,7 @@ unsafe fn rows(block: &Block, mut scan: impl FnMut(*const u8, *mut u64, u64) -> 
 /// # Safety
 /// They are there, and their results.
 #[inline(always)]
-unsafe fn one_by_one<X: Byte>(
+pub unsafe fn one_by_one<X: Elem>(
     block: &Block,
     x: *const u8,
     out: *mut u64,
@@ -130,7 +130,7 @@ where
         // SAFETY: this function's.
         unsafe {
             let before = acc;
-            acc = acc.wrapping_add(u64::cast_from(x.add(i).cast::<X>().read()));
+            acc = acc.wrapping_add(u64::cast_from(x.cast::<X>().add(i).read_unaligned()));
             let result = if block.exclusive { before } else { acc };
             out.add(i).write_unaligned(result);
         }

@@ -158,4 +158,6 @@ pub fn widening(
 }
 
 #[cfg(target_arch = "x86_64")]
+mod words;
+#[cfg(target_arch = "x86_64")]
 mod x86;

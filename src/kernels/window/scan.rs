@@ -139,7 +139,7 @@ impl<S: Spec, const U: usize, const B: bool> Past<S, U, B> {
                 doubled[k] = if FIRST && missing >= S::LANES {
                     sums[k]
                 } else {
-                    let both = if k % 2 == 0 {
+                    let both = if k.is_multiple_of(2) {
                         S::R::apply(before, sums[k])
                     } else {
                         S::R::apply_beside(before, sums[k])

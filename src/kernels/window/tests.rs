@@ -545,7 +545,7 @@ fn converting_while_reading_gives_the_results_of_converting_first() {
     }
     check_all_widening! { &lengths, Mode::Reassociate, grouping;
         Sum f64: F16 | Bf16 | f32;
-        Prod f64: f32;
+        Prod f64: F16 | Bf16 | f32;
     }
 }
 

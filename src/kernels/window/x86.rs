@@ -2,6 +2,7 @@
 
 use super::bytes::ByteSums;
 use super::scan::{Exact, Grouped, Scan, Spec};
+use super::words::WordSums;
 use super::{CHUNK, Checked, Family, Kernel, Plain, Run, WINDOW};
 use crate::accumulate::Saturating;
 use crate::dtype::DType;
@@ -297,7 +298,7 @@ pub fn saturating(isa: Isa, op: Op, dtype: DType) -> Option<&'static Kernel> {
 }
 
 /// Sums of smaller integers in 64 bits.
-fn widened_sums(x: DType) -> Option<Run> {
+fn widened_sums(isa: Isa, x: DType) -> Option<Run> {
     const G: usize = group::<Avx2>();
     match x {
         DType::I8 => Some(Avx2::enter::<_, ByteSums<i8>>),
@@ -305,6 +306,8 @@ fn widened_sums(x: DType) -> Option<Run> {
         DType::Bool => Some(Avx2::enter::<_, ByteSums<Bool>>),
         DType::I16 => Some(exact_scan::<Scan<Avx2, Sum, i16, u64, u64>, 1, G>()),
         DType::U16 => Some(exact_scan::<Scan<Avx2, Sum, u16, u64, u64>, 1, G>()),
+        DType::I32 if isa == Isa::Avx512 => Some(Avx512::enter::<_, WordSums<i32>>),
+        DType::U32 if isa == Isa::Avx512 => Some(Avx512::enter::<_, WordSums<u32>>),
         DType::I32 => Some(exact_scan::<Scan<Avx2, Sum, i32, u64, u64>, 1, G>()),
         DType::U32 => Some(exact_scan::<Scan<Avx2, Sum, u32, u64, u64>, 1, G>()),
         _ => None,
@@ -331,7 +334,7 @@ macro_rules! widened_floats {
 pub fn widening(isa: Isa, op: Op, dtypes: [DType; 2], mode: Mode) -> Option<Run> {
     let [x, dtype] = dtypes;
     match (isa, op, dtype) {
-        (Isa::Avx512 | Isa::Avx2, Op::Sum, DType::I64 | DType::U64) => widened_sums(x),
+        (Isa::Avx512 | Isa::Avx2, Op::Sum, DType::I64 | DType::U64) => widened_sums(isa, x),
         (Isa::Avx512, _, DType::F64) if mode == Mode::Reassociate => {
             widened_floats!(Avx512, op, x)
         }

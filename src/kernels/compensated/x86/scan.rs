@@ -1,4 +1,8 @@
 //! Pairs of squares, gone through twice.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "n is the number of a column of elements and of results"
+)]
 
 use super::super::chain::{Chains, Numbers, Steps};
 use super::super::lanes::Lanes;
