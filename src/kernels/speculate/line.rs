@@ -311,14 +311,9 @@ pub unsafe fn line<M: Method>(
     let (mut pause, mut wait) = (first_pause, first_pause);
     let failures = match started {
         Some(_) => 1,
-        None => {
-            // SAFETY: a place of the output in front of `i`.
-            let half = unsafe {
-                let half = out.offset((i / 2 - 1) as isize * way.step());
-                half.read_unaligned()
-            };
-            if M::is_steady(sum, half) { 2 } else { 0 }
-        }
+        // SAFETY: the line's first results are there.
+        None if unsafe { is_steady::<M>(out, i, way, sum) } => 2,
+        None => 0,
     };
     let mut credit = failures * M::FAILURE + n / SHARE;
     let (mut stream, mut streamed) = (false, false);
@@ -382,6 +377,16 @@ pub unsafe fn line<M: Method>(
     sum
 }
 
+/// Whether the sum of the first `i` elements has grown steadily.
+///
+/// # Safety
+/// Their results are there, two at least.
+unsafe fn is_steady<M: Method>(out: *const M::T, i: usize, way: Way, sum: M::T) -> bool {
+    let half = out.wrapping_offset((i / 2 - 1) as isize * way.step());
+    // SAFETY: this function's.
+    M::is_steady(sum, unsafe { half.read_unaligned() })
+}
+
 /// [`Method::plain`] as a function of its own: long lines call it rarely, and from many places.
 ///
 /// # Safety
@@ -436,16 +441,14 @@ unsafe fn chained<M: Method>(
     let mut credit = loss(M::BLOCKS[0]) + M::FAILURE + n / SHARE;
     // A piece of a longer line begins where the sum has long left the small binades, and a sum that grows steadily
     // stays in the larger ones: groups from the start, with a group's plain additions over each edge.
-    let at = |place: usize| {
-        // SAFETY: calls below pass place < i.
-        unsafe { out.add(place).read_unaligned() }
-    };
     let mut fresh = started.is_some();
-    let mut edges = match fresh || M::is_steady(sum, at(i / 2 - 1)) {
+    // SAFETY: the line's first results are there.
+    let mut edges = match fresh || unsafe { is_steady::<M>(out, i, way, sum) } {
         true => 0,
         false => EDGES,
     };
-    while edges < EDGES && i < OPENING && n - i >= M::GROUP && M::ready(sum) {
+    while edges < EDGES && credit >= M::FAILURE && i < OPENING && n - i >= M::GROUP && M::ready(sum)
+    {
         if fresh || M::stays(sum, origin, i, PAYING * M::GROUP) {
             fresh = false;
             // SAFETY: the groups lie within the line.

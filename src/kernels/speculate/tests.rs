@@ -379,3 +379,28 @@ fn lines_of_every_size_are_added_one_by_one() {
 fn long_lines_of_every_size() {
     sized_lines(LONG_RUN);
 }
+
+/// A sum that grows steadily but for peaks, each of which ends an attempt at groups that has hardly paid.
+#[test]
+fn steady_lines_with_peaks_do_not_spend_what_they_have_not() {
+    for peak in (0..96).step_by(4) {
+        let x: Vec<f64> = (0..4096)
+            .map(|i| match i % 96 {
+                _ if i < 100 => 3.0,
+                place if place == peak => 1e9,
+                place if place == peak + 1 => -1e9,
+                _ => 1e-3,
+            })
+            .collect();
+        let way = Way {
+            exclusive: false,
+            in_place: false,
+            shift: [0; 2],
+            piece: x.len(),
+            backward: false,
+        };
+        for isa in available() {
+            compare(isa, &x, None, way, peak);
+        }
+    }
+}
