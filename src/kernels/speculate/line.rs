@@ -64,10 +64,10 @@ const CHAINS_SHARE: usize = 5;
 
 /// Elements up to which groups are preferred to guessed chains if the sum has been steady, while each attempt has so
 /// many groups, which pay for its failure, and a better forecast is not waited for longer than so many groups' lengths:
-/// where a steady sum leaves its binade, it is one or two.
+/// where a steady sum leaves its binade it is one or two, and before there are binades of that many groups up to six.
 const OPENING: usize = 4096;
 const PAYING: usize = 3;
-const EDGES: usize = 4;
+const EDGES: usize = 8;
 
 /// Groups of the same run from which on groups are preferred to guessed chains.
 const GOOD_RUN: usize = 24;
@@ -450,16 +450,17 @@ unsafe fn chained<M: Method>(
     while edges < EDGES && credit >= M::FAILURE && i < OPENING && n - i >= M::GROUP && M::ready(sum)
     {
         if fresh || M::stays(sum, origin, i, PAYING * M::GROUP) {
-            fresh = false;
             // SAFETY: the groups lie within the line.
             let (done, carry) = unsafe { M::groups(&stretch(i, (n - i) / M::GROUP, sum)) };
             sum = carry;
             i += done * M::GROUP;
             credit = credit + done * (M::GROUP * M::SAVED / 8) - M::FAILURE;
-            if done + 1 < PAYING {
+            if fresh && done + 1 < PAYING {
                 break;
             }
-            edges = 0;
+            fresh = false;
+            // Sums that are not much larger than the elements meet ties; but of no group twice over, enough.
+            edges = if done > 0 { 0 } else { edges + EDGES / 2 };
         }
         let to = n.min(i + M::GROUP);
         if i < to {
